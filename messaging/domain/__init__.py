@@ -1,0 +1,1 @@
+"""What the product knows without talking to anybody: values in, values out."""

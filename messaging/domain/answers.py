@@ -1,0 +1,114 @@
+"""What Twilio said to a send, or that it said nothing. An answer is a value, never an exception."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from messaging.domain.job import JobId, Phone, Sid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One text, ready to be sent.
+
+    `write_before` is a reading of `time.monotonic()` in seconds: a request that has not begun
+    to be written by then must not be written at all, because the claim may have run out.
+    `send_at` asks Twilio to keep the text until then (native scheduling).
+    """
+
+    job_id: JobId
+    attempt: int
+    to: Phone
+    body: str
+    media_urls: tuple[str, ...] = ()
+    send_at: datetime | None = None
+    write_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Twilio has the text and gave it a SID. `status` is Twilio's word, e.g. `queued`."""
+
+    sid: Sid
+    status: str
+    segments: int | None = None
+
+
+class Fault(StrEnum):
+    """Whose fault a rejection is, and so what happens next."""
+
+    MESSAGE = "message"
+    """This text can never be sent as it is: the job fails."""
+    CONFIGURATION = "configuration"
+    """Our account or sender is wrong: every send would fail, so sending pauses and texts wait."""
+    BACK_PRESSURE = "back_pressure"
+    """Twilio has too much of ours: the text waits, and costs no retry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Twilio refused the text and did not send it.
+
+    `code` is Twilio's error code, or None when the answer had none; `wait` is how long the
+    job waits before it is tried again where the fault is not the message's.
+    """
+
+    code: int | None
+    message: str
+    fault: Fault
+    wait: timedelta | None = None
+    opt_out: bool = False
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """It is certain that no text went out: the request was never written, or answered with 429.
+
+    `retry_after` is what Twilio asked for; `costs_retry` is False where the job is not to blame.
+    """
+
+    reason: str
+    retry_after: timedelta | None = None
+    costs_retry: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """The request may have reached Twilio and we saw no clear answer. Never repeat it blindly."""
+
+    reason: str
+
+
+Answer = Accepted | Rejected | NotSent | InDoubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A message as Twilio's own list shows it."""
+
+    sid: Sid
+    to: str
+    sender: str | None
+    """Twilio's `from`; None while a Messaging Service has not chosen a number."""
+    messaging_service_sid: str | None
+    body: str
+    status: str
+    direction: str
+    date_created: datetime | None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Twilio's list, fetch or cancel did not answer: this proves nothing about any text."""
+
+    reason: str
+
+
+class Canceling(StrEnum):
+    """What Twilio said when asked to cancel a text that it holds for later."""
+
+    CANCELED = "canceled"
+    TOO_LATE = "too_late"
+    UNANSWERED = "unanswered"

@@ -1,0 +1,1 @@
+"""What `messaging up` starts on a bare machine: Postgres, Valkey, the Twilio simulator."""

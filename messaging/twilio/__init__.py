@@ -1,0 +1,1 @@
+"""Everything that speaks to Twilio, behind one gateway."""

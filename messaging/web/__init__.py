@@ -1,0 +1,1 @@
+"""What answers HTTP: webhooks from Twilio, health and metrics."""
