@@ -72,8 +72,11 @@ class _Missing(StrictUndefined):
 
 
 def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 - a text message is no HTML
-        autoescape=False, undefined=_Missing, keep_trailing_newline=True, cache_size=0
+    environment = Environment(
+        autoescape=False,  # noqa: S701 - a text message is no HTML
+        undefined=_Missing,
+        keep_trailing_newline=True,
+        cache_size=0,
     )
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS}
