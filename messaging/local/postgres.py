@@ -1,0 +1,120 @@
+"""Postgres as a child of this process, on loopback, with data that is kept in a folder."""
+
+import signal
+from pathlib import Path
+
+import psycopg
+
+from messaging.local import binaries, cluster, secret
+from messaging.local.account import Account
+from messaging.local.guard import Guard
+from messaging.local.ports import LOOPBACK
+from messaging.local.process import Process, Program
+from messaging.local.server import Server
+
+_NAME = "messaging"
+"""Of the user and of the database."""
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    # One machine, nobody replicates: less to write.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "1GB",
+    # Short statements: compiling them takes longer than running them.
+    "jit": "off",
+}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres(Server):
+    """A Postgres server for one folder, with one user and one database named `messaging`."""
+
+    name = "Postgres"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        version: int = 18,
+        port: int = 0,
+        durable: bool = True,
+        programs: Path | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        """Nothing starts yet.
+
+        `version` is 18 or 16; `programs` is the `bin` folder of another PostgreSQL, and wins.
+        `durable=False` is for tests: fast, and the data may be lost if the machine crashes.
+        """
+        super().__init__(folder, port=port, throwaway=not durable, guard=guard)
+        self._durable = durable
+        self._package = binaries.installed(programs) if programs else binaries.postgres(version)
+
+    @property
+    def url(self) -> str:
+        """postgresql://messaging:password@127.0.0.1:port/messaging."""
+        return self._url_of(_NAME, self.port)
+
+    @property
+    def pgpass(self) -> Path:
+        """A password file for psql and other clients (PGPASSFILE), right for the last start."""
+        file = self.folder / "pgpass"
+        secret.write_private(file, f"{LOOPBACK}:{self.port}:*:{_NAME}:{self.password}\n")
+        return file
+
+    @property
+    def programs(self) -> Path:
+        """The folder of psql and its kin, for our own user."""
+        return self._package.bin
+
+    def _prepare(self, place: Path, account: Account | None) -> None:
+        if (place / "cluster").exists():
+            cluster.make_free(place / "cluster")
+            return
+        cluster.create(
+            place / "cluster",
+            initdb=self._tool("initdb", place, account),
+            user=_NAME,
+            password=self.password,
+            durable=self._durable,
+            account=account,
+        )
+
+    def _program(self, place: Path, account: Account | None, port: int) -> Program:
+        settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE) | {"port": str(port)}
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        return Program(
+            argv=(self._tool("postgres", place, account), "-D", str(place / "cluster"), *options),
+            environment=cluster.ENVIRONMENT,
+            ask_with=signal.SIGINT,  # the fast shutdown; SIGTERM would wait for its clients
+            account=account,
+        )
+
+    def _is_ready(self, process: Process, place: Path, port: int) -> bool:
+        """Whether our child has the port, and what answers there has our files.
+
+        postmaster.pid alone would do on Linux; the question to the server itself proves it.
+        """
+        running = cluster.postmaster(place / "cluster")
+        if running != cluster.Postmaster(pid=process.pid, port=port, is_ready=True):
+            return False
+        with psycopg.connect(self._url_of("postgres", port), autocommit=True) as connection:
+            self._have_database(connection)
+            found = connection.execute("show data_directory").fetchone()
+        return found is not None and Path(found[0]).samefile(place / "cluster")
+
+    def _have_database(self, connection: psycopg.Connection[tuple[str, ...]]) -> None:
+        query = "select datname from pg_database where datname = %s"
+        if connection.execute(query, [_NAME]).fetchone() is None:
+            connection.execute("create database messaging")
+
+    def _tool(self, name: str, place: Path, account: Account | None) -> str:
+        return str(self._package.for_account(account, name, place) / name)
+
+    def _url_of(self, database: str, port: int) -> str:
+        return f"postgresql://{_NAME}:{self.password}@{LOOPBACK}:{port}/{database}"
