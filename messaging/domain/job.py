@@ -106,7 +106,11 @@ class InDoubtPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job that this worker alone may send now: the row as it was when it became `processing`."""
+    """A job that this worker alone may send now: the row as it was when it became `processing`.
+
+    `send_at` is set where Twilio is to keep the text until then (native scheduling), and
+    `send_in` says how far ahead that is on the database's clock.
+    """
 
     id: JobId
     attempt: int
@@ -116,6 +120,6 @@ class Claim:
     retry_count: int
     max_retries: int
     in_doubt_policy: InDoubtPolicy | None
-    scheduled_for: datetime | None
-    expires_in: timedelta | None
     doubt_resends: int
+    send_at: datetime | None = None
+    send_in: timedelta | None = None

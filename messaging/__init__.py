@@ -1,0 +1,1 @@
+"""Texts people reliably through Twilio, from Postgres: once, not zero times and not twice."""

@@ -1,0 +1,55 @@
+"""Connections to Postgres, fit for transaction poolers: no prepared statements, no session state."""
+
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from messaging.settings import Settings
+
+OPTIONS: dict[str, Any] = {
+    "prepare_threshold": None,
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "application_name": "messaging",
+}
+"""A server that vanishes is noticed within half a minute, not after the kernel's two hours."""
+
+
+def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
+    """A pool that opens its connections when they are first wanted."""
+    return ConnectionPool(
+        settings.database_url.get_secret_value(),
+        kwargs=OPTIONS,
+        min_size=0,
+        max_size=settings.database_pool_size,
+        timeout=10,
+        max_idle=60,
+        check=ConnectionPool.check_connection,
+        open=True,
+        name="messaging",
+    )
+
+
+def async_pool(settings: Settings) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
+    """The same for asyncio; the caller opens it."""
+    return AsyncConnectionPool(
+        settings.database_url.get_secret_value(),
+        kwargs=OPTIONS,
+        min_size=0,
+        max_size=settings.database_pool_size,
+        timeout=5,
+        max_idle=60,
+        open=False,
+        name="messaging-web",
+    )
+
+
+def direct(settings: Settings) -> Connection[TupleRow]:
+    """A connection of its own, past any pooler, for LISTEN and advisory locks; autocommit."""
+    return psycopg.connect(settings.direct_url, autocommit=True, **OPTIONS)

@@ -1,0 +1,34 @@
+-- name: waiting
+-- Jobs by each status that is not final, and for how many seconds the oldest has been due.
+select
+  status,
+  count(*) as jobs,
+  greatest(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as overdue
+from public.message_jobs
+where status in ('scheduled', 'pending', 'processing', 'retrying', 'in_doubt', 'held')
+group by status
+
+-- name: recent
+-- What became of messages in the last 24 hours.
+select
+  (select count(*) from public.message_jobs
+    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours') as sent,
+  (select count(*) from public.message_jobs
+    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours'
+      and delivery_status in ('delivered', 'read')) as delivered,
+  (select count(*) from public.message_jobs
+    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours'
+      and delivery_status in ('failed', 'undelivered')) as undelivered,
+  (select count(*) from public.message_jobs
+    where status = 'failed' and created_at >= clock_timestamp() - interval '24 hours') as failed,
+  (select sent_today from messaging.sent_today) as sent_today
+
+-- name: versions
+-- What the server and pgmq call themselves.
+select
+  current_setting('server_version') as postgres,
+  coalesce(
+    (select extversion from pg_extension where extname = 'pgmq'),
+    case when to_regnamespace('pgmq') is not null then 'as plain SQL' end
+  ) as pgmq,
+  clock_timestamp() as clock

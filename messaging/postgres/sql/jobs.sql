@@ -1,0 +1,347 @@
+-- name: claim
+-- Makes pending jobs ours to send, each by exactly one worker, and commits that intention.
+-- A job that is missing from the answer is somebody else's, or not pending.
+with ours as materialized (
+  select id
+  from public.message_jobs
+  where
+    id = any(%(ids)s)
+    and status = 'pending'
+    and prepared_at is not null
+  order by id
+  for update skip locked
+)
+update public.message_jobs as j
+set
+  status = 'processing',
+  attempt = j.attempt + 1,
+  claimed_at = clock_timestamp(),
+  due_at = clock_timestamp() + %(lease)s
+from ours
+where j.id = ours.id
+returning
+  j.id,
+  j.attempt,
+  j.recipient_phone,
+  j.message_content,
+  j.media_urls,
+  j.retry_count,
+  j.max_retries,
+  j.in_doubt_policy,
+  j.doubt_resends,
+  null::timestamptz as send_at,
+  null::interval as send_in
+
+-- name: claim_for_handover
+-- Makes scheduled jobs that fit Twilio's own scheduling window ours to hand over.
+-- A job that Twilio would not keep, or that waits for its next try, is not in the answer.
+with ours as materialized (
+  select id
+  from public.message_jobs
+  where
+    status = 'scheduled'
+    and due_at between clock_timestamp() + %(soonest)s and clock_timestamp() + %(latest)s
+    and handed_over_at is null
+    and prepared_at is not null
+    and (error_details is null or not error_details ? 'handover_refused')
+  order by due_at
+  limit %(most)s
+  for update skip locked
+)
+update public.message_jobs as j
+set
+  status = 'processing',
+  attempt = j.attempt + 1,
+  claimed_at = clock_timestamp(),
+  due_at = clock_timestamp() + %(lease)s
+from ours
+where j.id = ours.id
+returning
+  j.id,
+  j.attempt,
+  j.recipient_phone,
+  j.message_content,
+  j.media_urls,
+  j.retry_count,
+  j.max_retries,
+  j.in_doubt_policy,
+  j.doubt_resends,
+  j.scheduled_for as send_at,
+  j.scheduled_for - clock_timestamp() as send_in
+
+-- name: standing
+-- What the bridge must know of the jobs that queue entries name. No row: there is no such job.
+select
+  id,
+  status,
+  prepared_at is not null as prepared
+from public.message_jobs
+where id = any(%(ids)s)
+
+-- name: unprepared
+-- The jobs that came as bare rows, with their templates: number as written, nothing rendered.
+select
+  j.id,
+  j.recipient_phone,
+  j.message_content,
+  j.media_urls,
+  j.template_vars,
+  t.content_template,
+  t.template_vars as template_defaults
+from public.message_jobs as j
+left join public.message_templates as t on t.id = j.template_id
+where
+  j.id = any(%(ids)s)
+  and j.status in ('pending', 'scheduled')
+  and j.prepared_at is null
+
+-- name: unprepared_soon
+-- Ids of scheduled bare rows that could be handed over to Twilio if they were prepared.
+select id
+from public.message_jobs
+where
+  status = 'scheduled'
+  and due_at between clock_timestamp() + %(soonest)s and clock_timestamp() + %(latest)s
+  and prepared_at is null
+order by due_at
+limit %(most)s
+
+-- name: prepare
+-- Writes what preparation found. A job that has been prepared meanwhile is left as it is.
+update public.message_jobs
+set
+  recipient_phone = %(recipient_phone)s,
+  message_content = %(message_content)s,
+  segments = %(segments)s,
+  prepared_at = clock_timestamp()
+where
+  id = %(id)s
+  and prepared_at is null
+  and status in ('pending', 'scheduled')
+returning id
+
+-- name: refuse
+-- Fails a job that can never be sent as it is, with the reason, and says so in its journal.
+-- No row: it was prepared, canceled or claimed meanwhile.
+with refused as (
+  update public.message_jobs
+  set
+    status = 'failed',
+    due_at = null,
+    error_details = jsonb_build_object('message', %(reason)s::text)
+  where
+    id = %(id)s
+    and prepared_at is null
+    and status in ('pending', 'scheduled')
+  returning id
+)
+insert into messaging.message_events (job_id, kind, details)
+select id, 'refused', jsonb_build_object('reason', %(reason)s::text)
+from refused
+returning job_id
+
+-- name: settle
+-- Writes what attempts came to. A job that is missing from the answer was settled by somebody
+-- who knew better.
+select settled
+from messaging.settle(%(outcomes)s) as settled
+
+-- name: promote
+-- Puts jobs whose time has come into their queues; how many.
+select messaging.promote(%(most)s)
+
+-- name: restore_entries
+-- Gives pending jobs whose queue entry is gone a new one; how many.
+select messaging.restore_entries(%(older_than)s, 10000)
+
+-- name: sweep_processing
+-- Puts jobs whose worker has died in doubt, with their journal. Their requests may have gone out.
+with dead as materialized (
+  select id
+  from public.message_jobs
+  where
+    status = 'processing'
+    and due_at <= clock_timestamp()
+  order by id
+  limit 1000
+  for update skip locked
+),
+swept as (
+  update public.message_jobs as j
+  set
+    status = 'in_doubt',
+    due_at = clock_timestamp(),
+    clean_reads = 0
+  from dead
+  where j.id = dead.id
+  returning j.id, j.attempt
+)
+insert into messaging.message_events (job_id, kind, attempt, details)
+select id, 'swept', attempt, '{"status": "in_doubt", "reason": "the worker did not come back"}'
+from swept
+returning job_id
+
+-- name: in_doubt_due
+-- Takes jobs in doubt that want a look, for the time of %(lease)s; they come back by themselves.
+with due as materialized (
+  select id
+  from public.message_jobs
+  where
+    status = 'in_doubt'
+    and due_at <= clock_timestamp()
+  order by due_at
+  limit %(most)s
+  for update skip locked
+)
+update public.message_jobs as j
+set due_at = clock_timestamp() + %(lease)s
+from due
+where j.id = due.id
+returning
+  j.id,
+  j.attempt,
+  j.recipient_phone,
+  j.message_content,
+  cardinality(j.media_urls) > 0 as has_media,
+  j.in_doubt_policy,
+  j.doubt_resends,
+  j.clean_reads,
+  coalesce(j.claimed_at, j.created_at) as claimed_at,
+  clock_timestamp() - coalesce(j.claimed_at, j.created_at) as age,
+  case when j.scheduled_for > clock_timestamp() then
+    j.scheduled_for - clock_timestamp()
+  end as send_in
+
+-- name: owned_sids
+-- Which of these SIDs already belong to a job.
+select twilio_sid
+from public.message_jobs
+where twilio_sid = any(%(sids)s)
+
+-- name: note_clean_read
+-- Counts a full read of Twilio's list that did not show the job. No row: it is settled.
+update public.message_jobs
+set
+  clean_reads = clean_reads + 1,
+  due_at = clock_timestamp() + %(wait)s
+where
+  id = %(id)s
+  and status = 'in_doubt'
+  and attempt = %(attempt)s
+returning clean_reads
+
+-- name: recall_due
+-- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s.
+with due as materialized (
+  select id
+  from public.message_jobs
+  where
+    recall is not null
+    and due_at <= clock_timestamp()
+  order by due_at
+  limit 100
+  for update skip locked
+)
+update public.message_jobs as j
+set due_at = clock_timestamp() + %(lease)s
+from due
+where j.id = due.id
+returning j.id, j.twilio_sid, j.recall
+
+-- name: recalled
+-- Twilio dropped the text: the job is canceled, or ours again to send at its new time.
+-- No row: a receipt said otherwise first.
+with back as (
+  update public.message_jobs
+  set
+    status = case recall when 'cancel' then 'canceled' else 'scheduled' end,
+    due_at = case recall when 'reschedule' then scheduled_for end,
+    twilio_sid = case recall when 'cancel' then twilio_sid end,
+    delivery_status = case recall when 'cancel' then 'canceled' end,
+    handed_over_at = null,
+    recall = null
+  where
+    id = %(id)s
+    and status = 'scheduled'
+    and recall is not null
+  returning id, status
+)
+insert into messaging.message_events (job_id, kind, twilio_sid, details)
+select id, 'recalled', %(sid)s, jsonb_build_object('status', status)
+from back
+returning job_id
+
+-- name: recall_too_late
+-- Twilio has begun to send the text: the wish is dropped, and its receipts tell the rest.
+with kept as (
+  update public.message_jobs
+  set recall = null, due_at = clock_timestamp() + %(wait)s
+  where
+    id = %(id)s
+    and recall is not null
+  returning id
+)
+insert into messaging.message_events (job_id, kind, twilio_sid, details)
+select id, 'recall_too_late', %(sid)s, '{}'
+from kept
+returning job_id
+
+-- name: handover_due
+-- Takes jobs that Twilio keeps and whose time has passed without a receipt, to ask after them.
+with due as materialized (
+  select id
+  from public.message_jobs
+  where
+    status = 'scheduled'
+    and handed_over_at is not null
+    and recall is null
+    and due_at <= clock_timestamp()
+  order by due_at
+  limit 100
+  for update skip locked
+)
+update public.message_jobs as j
+set due_at = clock_timestamp() + %(lease)s
+from due
+where j.id = due.id
+returning j.id, j.twilio_sid
+
+-- name: show
+-- A job as people look at it. No row: there is none.
+select
+  id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
+  attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
+  created_at, sent_at, delivered_at, due_at
+from public.message_jobs
+where id = %(id)s
+
+-- name: events_of_job
+-- The journal of a job, oldest first.
+select at, kind, attempt, twilio_sid, delivery_status, details
+from messaging.message_events
+where job_id = %(id)s
+order by id
+
+-- name: enqueue
+-- Hands drafts over; a row an item: created, duplicate or refused.
+select "position", id, result, reason
+from messaging.enqueue(%(drafts)s)
+
+-- name: cancel
+-- Stops a job that has not gone out: canceled, canceling, too_late or not_found.
+select messaging.cancel(%(id)s)
+
+-- name: reschedule
+-- Moves a job to another time: rescheduled, rescheduling, too_late or not_found.
+select messaging.reschedule(%(id)s, %(scheduled_for)s)
+
+-- name: template
+-- A template by id or by name. No row: there is none.
+select id, name, content_template, template_vars
+from public.message_templates
+where id::text = %(wanted)s or name = %(wanted)s
+
+-- name: record_receipts
+-- Records status callbacks; the rows are those that were new.
+select sid, status, job_id
+from messaging.record_receipts(%(receipts)s)
