@@ -75,4 +75,4 @@ class EmbeddedValkey(Server):
         except OSError:
             return False
         said = re.search(rb"process_id:(\d+)", answer)
-        return bool(said) and int(said[1]) == process.pid
+        return said is not None and int(said[1]) == process.pid
