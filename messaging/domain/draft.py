@@ -1,0 +1,159 @@
+"""Drafts: what a caller hands in, and what of it becomes a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from messaging.domain import fields
+from messaging.domain.job import MAX_BODY, InDoubtPolicy, JobId, Phone
+from messaging.domain.phone import normalise
+from messaging.domain.segments import Encoding, count
+from messaging.domain.templates import render
+from messaging.errors import Refused
+
+PRIORITIES = range(-100, 101)
+RETRIES = range(21)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One text as a caller hands it in: a body, or a template and its variables.
+
+    `template` is a name or an id. `scheduled_for` needs a time zone; without it, or when it is
+    past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts.
+    """
+
+    to: str
+    body: str | None = None
+    template: str | UUID | None = None
+    variables: Mapping[str, object] = field(default_factory=dict)
+    scheduled_for: datetime | None = None
+    priority: int = 0
+    user_id: UUID | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    max_retries: int | None = None
+    media_urls: Sequence[str] = ()
+    in_doubt_policy: InDoubtPolicy | None = None
+    idempotency_key: str | None = None
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSource:
+    """A row of `message_templates`, as far as a draft needs it."""
+
+    id: UUID
+    name: str
+    content_template: str
+    in_doubt_policy: InDoubtPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A draft that can be stored: checked, its number in E.164 and its template rendered.
+
+    None means that the database's or the settings' default applies.
+    """
+
+    id: JobId | None
+    user_id: UUID | None
+    recipient_phone: Phone
+    message_content: str
+    template_id: UUID | None
+    template_vars: Mapping[str, object]
+    scheduled_for: datetime | None
+    priority: int
+    max_retries: int | None
+    metadata: Mapping[str, object]
+    media_urls: tuple[str, ...]
+    in_doubt_policy: InDoubtPolicy | None
+    idempotency_key: str | None
+    encoding: Encoding
+    segments: int
+    """What Twilio is expected to charge: the parts of a text, or one message with media."""
+
+
+def prepare(draft: Draft, template: TemplateSource | None, default_region: str | None) -> Prepared:
+    """The job that a draft becomes; `template` is the one that it names, None if there is none.
+
+    Raises Refused with the first thing that is wrong, in a sentence that says what to do.
+    """
+    phone = normalise(fields.text(draft.to, "to"), default_region)
+    media_urls = fields.media_urls(draft.media_urls)
+    content = _content(draft, template)
+    size = count(content)
+    return Prepared(
+        id=_job_id(draft.id),
+        user_id=fields.uuid(draft.user_id, "user_id"),
+        recipient_phone=phone,
+        message_content=content,
+        template_id=template.id if template else None,
+        template_vars=fields.json_object(draft.variables, "variables"),
+        scheduled_for=fields.with_zone(draft.scheduled_for),
+        priority=fields.whole(draft.priority, PRIORITIES, "priority"),
+        max_retries=_retries(draft.max_retries),
+        metadata=fields.json_object(draft.metadata, "metadata"),
+        media_urls=media_urls,
+        in_doubt_policy=_policy(draft, template),
+        idempotency_key=fields.key(draft.idempotency_key),
+        encoding=size.encoding,
+        segments=1 if media_urls else size.parts,
+    )
+
+
+def priority_for(due_in: timedelta) -> int:
+    """The priority of a reminder by the time left: 10 below an hour, 5 below a day, else 1.
+
+    The original architecture's calculatePriority; what is overdue counts as below an hour.
+    """
+    if due_in < timedelta(hours=1):
+        return 10
+    return 5 if due_in < timedelta(hours=24) else 1
+
+
+def _content(draft: Draft, template: TemplateSource | None) -> str:
+    if draft.body is not None and draft.template is not None:
+        raise Refused("Both body and template are given: give one of them.")
+    if draft.template is not None:
+        return _rendered(draft, template)
+    if draft.variables:
+        raise Refused("There are variables but no template: name a template, or leave them out.")
+    body = fields.text(draft.body or "", "body")
+    if not body.strip() and not draft.media_urls:
+        raise Refused("The text is empty: give a body, a template or media_urls.")
+    if len(body) > MAX_BODY:
+        raise Refused(
+            f"The body has {len(body):,} characters: shorten it to {MAX_BODY:,} or fewer, "
+            "or split it."
+        )
+    return body
+
+
+def _rendered(draft: Draft, template: TemplateSource | None) -> str:
+    if template is None:
+        raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
+    try:
+        text = fields.text(render(template.content_template, draft.variables), "text")
+    except Refused as refusal:
+        raise Refused(f"Template {template.name!r}: {refusal}") from None
+    if not text.strip() and not draft.media_urls:
+        raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
+    return text
+
+
+def _retries(value: int | None) -> int | None:
+    return None if value is None else fields.whole(value, RETRIES, "max_retries")
+
+
+def _policy(draft: Draft, template: TemplateSource | None) -> InDoubtPolicy | None:
+    chosen = draft.in_doubt_policy or (template.in_doubt_policy if template else None)
+    try:
+        return InDoubtPolicy(chosen) if chosen else None
+    except ValueError:
+        raise Refused(f"in_doubt_policy must be one of {', '.join(InDoubtPolicy)}.") from None
+
+
+def _job_id(value: UUID | None) -> JobId | None:
+    given = fields.uuid(value, "id")
+    return JobId(given) if given else None
