@@ -196,13 +196,13 @@ def test_a_draft_knows_what_it_costs(draft: Draft, segments: int) -> None:
         (Draft(to=TO, media_urls=IMAGE), "media_urls is a str: give a list of addresses."),
         (
             Draft(to=TO, body="Hi", metadata={"at": NOON}),
-            "metadata cannot be written as JSON: give only texts, finite numbers, true, false, null, and"
-            " lists and objects of them.",
+            "metadata cannot be written as JSON: give only texts, finite numbers, true, false,"
+            " null, and lists and objects of them.",
         ),
         (
             Draft(to=TO, body="Hi", metadata={"n": float("nan")}),
-            "metadata cannot be written as JSON: give only texts, finite numbers, true, false, null, and"
-            " lists and objects of them.",
+            "metadata cannot be written as JSON: give only texts, finite numbers, true, false,"
+            " null, and lists and objects of them.",
         ),
         (
             Draft(to=TO, body="Hi", metadata={"a": ["b\0"]}),
