@@ -1,0 +1,94 @@
+"""Whether the credentials and the sender work, asked without sending anything."""
+
+import json
+from dataclasses import dataclass
+
+from twilio.http.response import Response
+
+from messaging.settings import Settings
+from messaging.twilio import classify
+from messaging.twilio.api import Api
+from messaging.twilio.codes import explain
+from messaging.twilio.stages import Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Whether one thing works; `why` is a sentence either way."""
+
+    ok: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What `messaging check` shows of Twilio."""
+
+    account: Finding
+    sender: Finding
+
+    @property
+    def ok(self) -> bool:
+        """Whether texts can be sent, as far as this can be told without sending one."""
+        return self.account.ok and self.sender.ok
+
+
+async def check(api: Api, settings: Settings) -> Checked:
+    """The account first; the sender is asked about only if the account answers."""
+    account = await _account(api, settings)
+    if not account.ok:
+        return Checked(
+            account=account, sender=Finding(ok=False, why="Not asked: the account does not answer.")
+        )
+    return Checked(account=account, sender=await _sender(api, settings))
+
+
+async def _account(api: Api, settings: Settings) -> Finding:
+    """By listing one message: a standard API key may do that, but not read the account."""
+    try:
+        response = await api.messages(page_size=1)
+    except Failed as failed:
+        return Finding(ok=False, why=failed.reason)
+    if response.status_code != 200:
+        return _refused(response)
+    with_what = f"API key {settings.twilio_api_key}" if settings.twilio_api_key else "auth token"
+    return Finding(ok=True, why=f"{settings.twilio_account_sid} answers to its {with_what}.")
+
+
+async def _sender(api: Api, settings: Settings) -> Finding:
+    service, number = settings.twilio_messaging_service_sid, settings.twilio_from or ""
+    try:
+        if service:
+            return _service(await api.service(service), service)
+        if not number.startswith("+"):
+            return Finding(ok=True, why=f"{number} is a name or a short code: not checked.")
+        return _number(await api.number(number), number)
+    except Failed as failed:
+        return Finding(ok=False, why=failed.reason)
+
+
+def _service(response: Response, service: str) -> Finding:
+    if response.status_code == 404:
+        return Finding(ok=False, why=f"The account has no Messaging Service {service}.")
+    if response.status_code != 200:
+        return _refused(response)
+    return Finding(ok=True, why=f"Messaging Service {service} exists.")
+
+
+def _number(response: Response, number: str) -> Finding:
+    if response.status_code != 200:
+        return _refused(response)
+    try:
+        said = json.loads(response.text)
+        owned = [record["phone_number"] for record in said["incoming_phone_numbers"]]
+    except (ValueError, TypeError, KeyError) as error:
+        return Finding(ok=False, why=f"Twilio's list of numbers could not be read ({error!r}).")
+    if number not in owned:
+        return Finding(ok=False, why=f"{number} is not one of the account's numbers.")
+    return Finding(ok=True, why=f"{number} belongs to the account.")
+
+
+def _refused(response: Response) -> Finding:
+    code = classify.code_of(response.text)
+    said = explain(code) if code else "There is no Twilio error code in the answer."
+    return Finding(ok=False, why=f"Twilio answered HTTP {response.status_code}. {said}")

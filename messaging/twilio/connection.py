@@ -1,0 +1,120 @@
+"""One connection to Twilio, which carries one request at a time and knows how far it got."""
+
+import asyncio
+import select
+from typing import cast
+
+from messaging.twilio.reply import Garbled, Reply, ReplyReader
+from messaging.twilio.stages import Failed, Progress, Stage
+
+
+class Connection(asyncio.Protocol):
+    """A connection that is open; `peer` is how reasons name the other end."""
+
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._arrivals = select.poll()
+        self._reader: ReplyReader | None = None
+        self._progress = Progress()
+        self._waiter: asyncio.Future[Reply] | None = None
+        self._writing = False
+        self._reusable = True
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be written here, as far as the loop has seen."""
+        return self._reusable and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def silent(self) -> bool:
+        """Whether an idle connection has nothing to read, asked of the kernel itself.
+
+        Anything that arrives on an idle connection is its end or noise. The loop may not have
+        come round to it yet, after a pause of the process for instance.
+        """
+        return not self._arrivals.poll(0)
+
+    async def exchange(self, request: bytes, *, timeout: float, progress: Progress) -> Reply:
+        """Write the request and read its answer, once.
+
+        `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed;
+        its stage is DEADLINE if nothing was written because it was too late.
+        """
+        if self._transport is None or not self.reusable:
+            raise Failed(progress.stage, f"{self._peer} closed the connection before the request")
+        progress.begin_write()
+        self._reader, self._progress = ReplyReader(), progress
+        self._waiter = self._loop.create_future()
+        self._reusable = False
+        self._transport.write(request)
+        progress.stage = Stage.WRITE if self._writing else Stage.STATUS
+        timer = self._loop.call_later(timeout, self._expire, timeout)
+        try:
+            return await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+            if not self._reusable:
+                self._transport.abort()
+
+    def close(self) -> None:
+        """Let go of the connection; a request on it fails where it stands."""
+        self._reusable = False
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop once TCP, and TLS if asked for, stand."""
+        self._transport = cast(asyncio.Transport, transport)
+        # Zero, so that pause_writing tells whether the kernel took the whole request.
+        self._transport.set_write_buffer_limits(high=0)
+        self._arrivals.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def pause_writing(self) -> None:
+        """Called by the loop while a part of the request has not left yet."""
+        self._writing = True
+
+    def resume_writing(self) -> None:
+        """Called by the loop once all of the request has left."""
+        self._writing = False
+        if self._progress.stage is Stage.WRITE:
+            self._progress.stage = Stage.STATUS
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop with what has arrived."""
+        if self._reader is None or self._waiter is None or self._waiter.done():
+            self.close()
+            return
+        try:
+            reply = self._reader.feed(data)
+        except Garbled as error:
+            self._fail(f"answered with something that is not HTTP/1.1 ({error})")
+            return
+        if self._reader.headers_seen:
+            self._progress.stage = Stage.BODY
+        if reply is not None:
+            self._reusable = self._reader.reusable and not self._writing
+            self._waiter.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the loop at the end of the connection, whoever ended it."""
+        self._reusable = False
+        if self._reader is None or self._waiter is None or self._waiter.done():
+            return
+        reply = None if exc else self._reader.end()
+        if reply is not None:
+            self._waiter.set_result(reply)
+        else:
+            self._fail(f"broke the connection ({exc})" if exc else "closed the connection")
+
+    def _expire(self, timeout: float) -> None:
+        self._fail(f"did not answer completely within {timeout:g} s")
+
+    def _fail(self, what: str) -> None:
+        stage = self._progress.stage
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(
+                Failed(stage, f"{self._peer} {what}; the request had reached: {stage.name.lower()}")
+            )

@@ -1,0 +1,176 @@
+"""The one way to Twilio: send, cancel, fetch, find, check."""
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from messaging.domain.answers import (
+    Answer,
+    Canceling,
+    Fault,
+    Listed,
+    NotSent,
+    Outgoing,
+    Rejected,
+    Unanswered,
+)
+from messaging.domain.job import Phone, Sid
+from messaging.errors import Misconfigured
+from messaging.settings import Settings
+from messaging.twilio import checks, classify, questions
+from messaging.twilio.api import Api
+from messaging.twilio.checks import Checked, Finding
+from messaging.twilio.codes import CONFIGURATION_WAIT
+from messaging.twilio.groups import Answered, Groups
+from messaging.twilio.loop_thread import LoopThread
+from messaging.twilio.parameters import NeedsService, Sender
+from messaging.twilio.stages import PROGRESS, Failed, Progress
+
+T = TypeVar("T")
+
+
+class Closed(Exception):
+    """The gateway has been closed."""
+
+
+class Gateway:
+    """Twilio, for all threads of one process. It opens connections when they are first needed.
+
+    No method raises for what Twilio says or fails to say, nor for missing settings: the answer
+    says it. `tls` replaces the system's certificates, e.g. with those of a proxy.
+    """
+
+    def __init__(self, settings: Settings, *, tls: ssl.SSLContext | None = None) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._sender = Sender.of(settings)
+        self._opening = threading.Lock()
+        self._line: tuple[LoopThread, Api] | None = None
+        self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"Gateway(account={self._settings.twilio_account_sid!r})"
+
+    def send(self, messages: Sequence[Outgoing]) -> Iterator[Sequence[Answered]]:
+        """Start sending all messages now; the answers come in groups, as they arrive.
+
+        Every message gets exactly one answer. A caller that stops iterating stops nothing:
+        requests under way run to their end.
+        """
+        groups = Groups(messages)
+        try:
+            loop, api = self._open()
+            loop.call(lambda them: self._begin(api, them), groups)
+        except Misconfigured as error:
+            groups.put_all(_misconfigured(str(error)))
+            return groups.read(lambda: True)
+        except (Closed, RuntimeError):
+            groups.put_all(NotSent(reason="The gateway is closed.", costs_retry=False))
+            return groups.read(lambda: True)
+        return groups.read(lambda: loop.alive)
+
+    def cancel(self, sid: Sid) -> Canceling:
+        """Ask Twilio not to send a message that it keeps for later; safe to repeat."""
+        answer = self._ask(lambda api: questions.cancel(api, sid))
+        return Canceling.UNANSWERED if isinstance(answer, Unanswered) else answer
+
+    def fetch(self, sid: Sid) -> Listed | Unanswered | None:
+        """A message as Twilio has it; None if Twilio says that there is no such message."""
+        return self._ask(lambda api: questions.fetch(api, sid))
+
+    def find(self, to: Phone, since: datetime) -> tuple[Listed, ...] | Unanswered:
+        """Every outbound message to `to` that Twilio created since then, or Unanswered.
+
+        `since` is compared with Twilio's clock, in whole seconds: leave room for a difference.
+        """
+        return self._ask(lambda api: questions.find(api, to, since))
+
+    def check(self) -> Checked:
+        """Whether the credentials and the sender work; nothing is sent."""
+        answer = self._ask(lambda api: checks.check(api, self._settings))
+        if isinstance(answer, Unanswered):
+            no = Finding(ok=False, why=answer.reason)
+            return Checked(account=no, sender=no)
+        return answer
+
+    def close(self) -> None:
+        """Let requests under way end, then let go of everything. Later sends are not sent."""
+        with self._opening:
+            self._closed = True
+            line, self._line = self._line, None
+        if line is not None and line[0].alive:
+            loop, api = line
+            loop.wait_for(_finish(api))
+            loop.stop()
+
+    def _open(self) -> tuple[LoopThread, Api]:
+        """The loop and the API of this process. Raises Misconfigured, Closed."""
+        with self._opening:
+            if self._closed:
+                raise Closed
+            if self._line is None or not self._line[0].alive:
+                api = Api(self._settings, self._tls)
+                self._line = LoopThread("twilio"), api
+            return self._line
+
+    def _begin(self, api: Api, groups: Groups) -> None:
+        """Start a task for each message; called in the loop."""
+        for index in range(len(groups.messages)):
+            task = asyncio.ensure_future(self._put_answer(api, groups, index))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _put_answer(self, api: Api, groups: Groups, index: int) -> None:
+        groups.put(index, await self._answer(api, groups.messages[index]))
+
+    async def _answer(self, api: Api, message: Outgoing) -> Answer:
+        """The answer to one message, whatever happens."""
+        progress = Progress(write_before=message.write_before)
+        PROGRESS.set(progress)
+        try:
+            response = await api.create(self._sender.form(message))
+            return classify.answer(response.status_code, response.headers or {}, response.text)
+        except Failed as failed:
+            return classify.failure(failed.stage, failed.reason)
+        except NeedsService as error:
+            return _misconfigured(str(error))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
+            return classify.failure(
+                progress.stage, f"Something unexpected failed here: {type(error).__name__}."
+            )
+
+    def _ask(self, question: Callable[[Api], Awaitable[T]]) -> T | Unanswered:
+        try:
+            loop, api = self._open()
+        except Misconfigured as error:
+            return Unanswered(reason=str(error))
+        except Closed:
+            return Unanswered(reason="The gateway is closed.")
+        return loop.wait_for(self._within_time(question, api))
+
+    async def _within_time(self, question: Callable[[Api], Awaitable[T]], api: Api) -> T:
+        PROGRESS.set(Progress(write_before=time.monotonic() + self._settings.send_deadline))
+        return await question(api)
+
+
+async def _finish(api: Api) -> None:
+    """Wait for all other tasks of this loop; each ends by itself, within its timeouts."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others)
+    await api.close()
+
+
+def _misconfigured(reason: str) -> Rejected:
+    return Rejected(
+        code=None,
+        message=reason,
+        fault=Fault.CONFIGURATION,
+        wait=CONFIGURATION_WAIT,
+        alert=True,
+    )

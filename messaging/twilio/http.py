@@ -1,0 +1,172 @@
+"""The HTTP client that the official package sends through: staged, pooled, and never repeating."""
+
+import asyncio
+import json
+import logging
+import ssl
+import time
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlencode, urlsplit
+
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+
+from messaging.twilio.connection import Connection
+from messaging.twilio.dial import Origin, dial
+from messaging.twilio.stages import PROGRESS, Progress
+
+LONGEST_IDLE = 4.0
+"""Seconds that a connection is kept unused. Servers close idle connections after 5 s (uvicorn,
+Node) or more; a request that crosses such a close is in doubt and costs a minute, a new
+connection costs a tenth of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Address:
+    origin: Origin
+    host: str
+    """As the Host header names it."""
+    target: str
+    """The path and the query."""
+
+
+class StagedHttpClient(AsyncHttpClient):
+    """Twilio's custom-client interface over HTTP/1.1 connections that are kept alive.
+
+    A request is written at most once; whatever goes wrong raises Failed with the stage that it
+    had reached. Set PROGRESS in the calling task to give a deadline and to follow the stage.
+    At most `in_flight` requests are open at once; the others wait for their turn until their
+    deadline. Proxy variables of the environment are not read. Use it in one loop only.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        in_flight: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(logging.getLogger(__name__), is_async=True, timeout=read_timeout)
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._tls = tls or ssl.create_default_context()
+        self._turns = asyncio.Semaphore(in_flight)
+        self._idle: dict[Origin, list[tuple[Connection, float]]] = defaultdict(list)
+
+    async def request(  # type: ignore[override]  # as in the package's own class
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, object] | None = None,
+        data: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        """Twilio's answer, whatever its status; redirects are answers too. Raises Failed.
+
+        `timeout` in seconds replaces the read timeout for this request.
+        """
+        if allow_redirects:
+            raise ValueError("A redirected request would be written twice; redirects are refused.")
+        address = _address(uri)
+        written = _request(method, address, params, data, headers, auth)
+        progress = PROGRESS.get(None) or Progress()
+        await self._take_turn(progress)
+        try:
+            connection = await self._connection(address.origin, progress)
+            try:
+                reply = await connection.exchange(
+                    written, timeout=timeout or self._read_timeout, progress=progress
+                )
+            finally:
+                self._put_back(address.origin, connection)
+        finally:
+            self._turns.release()
+        return Response(reply.status, reply.body.decode(errors="replace"), reply.headers)
+
+    async def close(self) -> None:
+        """Close the connections that no request is using."""
+        for idle in self._idle.values():
+            for connection, _ in idle:
+                connection.close()
+        self._idle.clear()
+
+    async def _take_turn(self, progress: Progress) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(progress.time_left):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise progress.too_late() from error
+
+    async def _connection(self, origin: Origin, progress: Progress) -> Connection:
+        idle = self._idle[origin]
+        while idle:
+            connection, since = idle.pop()
+            if (
+                time.monotonic() - since < LONGEST_IDLE
+                and connection.reusable
+                and connection.silent
+            ):
+                return connection
+            connection.close()
+        return await dial(origin, tls=self._tls, timeout=self._connect_timeout, progress=progress)
+
+    def _put_back(self, origin: Origin, connection: Connection) -> None:
+        if connection.reusable:
+            self._idle[origin].append((connection, time.monotonic()))
+        else:
+            connection.close()
+
+
+@lru_cache(maxsize=64)
+def _address(uri: str) -> _Address:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("Twilio's address must begin with http:// or https:// and name a host.")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = parts.netloc.rpartition("@")[2]
+    if not (host + target).isascii() or not (host + target).isprintable() or " " in host + target:
+        raise ValueError("Twilio's address holds a character that a URL cannot.")
+    encrypted = parts.scheme == "https"
+    port = parts.port or (443 if encrypted else 80)
+    return _Address(
+        origin=Origin(encrypted=encrypted, host=parts.hostname, port=port), host=host, target=target
+    )
+
+
+def _request(
+    method: str,
+    address: _Address,
+    params: Mapping[str, object] | None,
+    data: Mapping[str, object] | None,
+    headers: Mapping[str, str] | None,
+    auth: tuple[str, str] | None,
+) -> bytes:
+    """The whole request as it is written."""
+    target = address.target
+    if params:
+        target += ("&" if "?" in target else "?") + urlencode(params, doseq=True)
+    lines = [f"{method.upper()} {target} HTTP/1.1", f"Host: {address.host}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if auth is not None:
+        lines.append("Authorization: Basic " + b64encode(":".join(auth).encode()).decode())
+    body = _body(data, (headers or {}).get("Content-Type", "")) if data is not None else b""
+    if data is not None or method.upper() in ("POST", "PUT"):
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def _body(data: Mapping[str, object], content_type: str) -> bytes:
+    if "json" in content_type:
+        return json.dumps(data).encode()
+    return urlencode(data, doseq=True).encode()

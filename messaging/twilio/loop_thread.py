@@ -1,0 +1,53 @@
+"""An asyncio loop in a daemon thread of its own, for callers that live in other threads."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+T = TypeVar("T")
+P1 = TypeVar("P1")
+
+
+class LoopThread:
+    """Starts at once. It belongs to the process that made it: threads do not survive a fork."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = _new_loop()
+        self._process = os.getpid()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether what is handed over will still run."""
+        return self._process == os.getpid() and self._thread.is_alive()
+
+    def call(self, function: Callable[[P1], object], argument: P1) -> None:
+        """Run a function in the loop soon. Raises RuntimeError if the loop has been stopped."""
+        self._loop.call_soon_threadsafe(function, argument)
+
+    def wait_for(self, coroutine: Coroutine[object, object, T]) -> T:
+        """The result of a coroutine that runs in the loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def stop(self) -> None:
+        """End the loop once; what still runs in it is given up."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,77 @@
+"""How far a request had come: what may follow a failure depends on nothing else."""
+
+import math
+import time
+from contextvars import ContextVar
+from enum import IntEnum
+
+from messaging.errors import MessagingError
+
+
+class Stage(IntEnum):
+    """The steps of one request, in order. From WRITE on, Twilio may have seen some of it."""
+
+    START = 0
+    """Not begun, or waiting for its turn."""
+    RESOLVE = 1
+    """Looking up the host name."""
+    CONNECT = 2
+    """Opening the TCP connection."""
+    TLS = 3
+    """Agreeing on TLS and checking the certificate."""
+    DEADLINE = 4
+    """Everything was ready, but it was too late to write."""
+    WRITE = 5
+    """Writing; an unknown part of the request has left."""
+    STATUS = 6
+    """Waiting for the status line and the headers of the answer."""
+    BODY = 7
+    """Reading the body of the answer."""
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether a request that failed here may have been carried out."""
+        return self >= Stage.WRITE
+
+
+class Failed(MessagingError):
+    """A request got no complete answer. `stage` says how far it had come; never repeated here."""
+
+    def __init__(self, stage: Stage, reason: str) -> None:
+        super().__init__(reason)
+        self.stage = stage
+        self.reason = reason
+
+
+class Progress:
+    """Follows one request. `write_before` is a reading of `time.monotonic()` in seconds."""
+
+    __slots__ = ("stage", "write_before")
+
+    def __init__(self, *, write_before: float = math.inf) -> None:
+        self.stage = Stage.START
+        self.write_before = write_before
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until the request must not be written any more, or None without a limit."""
+        return None if math.isinf(self.write_before) else self.write_before - time.monotonic()
+
+    def begin_write(self) -> None:
+        """Enter WRITE, to be called right before the first byte; raise Failed if it is too late."""
+        late = time.monotonic() - self.write_before
+        if late >= 0:
+            raise self.too_late()
+        self.stage = Stage.WRITE
+
+    def too_late(self) -> Failed:
+        """The failure of a request whose time to be written has passed."""
+        before, self.stage = self.stage, Stage.DEADLINE
+        waited_for = "its turn" if before is Stage.START else "a connection"
+        return Failed(
+            Stage.DEADLINE, f"the time to send ran out while waiting for {waited_for}; not sent"
+        )
+
+
+# The package's client interface has no place for a deadline; a task's context does.
+PROGRESS: ContextVar[Progress] = ContextVar("progress")
