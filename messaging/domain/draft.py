@@ -41,11 +41,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSource:
-    """A row of `message_templates`, as far as a draft needs it."""
+    """A row of `message_templates`, as far as a draft needs it.
+
+    `template_vars` are the values of variables that the draft does not give.
+    """
 
     id: UUID
     name: str
     content_template: str
+    template_vars: Mapping[str, object] | None = None
     in_doubt_policy: InDoubtPolicy | None = None
 
 
@@ -133,8 +137,9 @@ def _content(draft: Draft, template: TemplateSource | None) -> str:
 def _rendered(draft: Draft, template: TemplateSource | None) -> str:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
+    variables = {**(template.template_vars or {}), **draft.variables}
     try:
-        text = fields.text(render(template.content_template, draft.variables), "text")
+        text = fields.text(render(template.content_template, variables), "text")
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
     if not text.strip() and not draft.media_urls:

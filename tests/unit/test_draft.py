@@ -82,6 +82,17 @@ def test_a_template_is_rendered_with_its_variables() -> None:
     assert expected == prepare(draft, GREETING, None)
 
 
+def test_a_template_has_values_for_what_the_draft_leaves_out() -> None:
+    template = replace(
+        GREETING,
+        content_template="{{ greeting }} {{ name }}",
+        template_vars={"greeting": "Hi", "name": "friend"},
+    )
+    draft = Draft(to=TO, template="greeting", variables={"name": "Ann"})
+    expected = "Hi Ann"
+    assert expected == prepare(draft, template, None).message_content
+
+
 @pytest.mark.parametrize(
     "own, templates, expected",
     [
