@@ -15,18 +15,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import IO
-
-PATIENCE = 5.0
-"""Seconds between asking and killing."""
 
 
 class Guard:
     """The watched process's side: says which children to end, should this process vanish."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 5.0) -> None:
+        """Start the watcher. `patience` is the seconds between asking and killing."""
         self._watcher = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__],
+            [sys.executable, "-I", "-S", __file__, str(patience)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -70,17 +69,33 @@ def main() -> None:
     """Read orders until the watched process is gone, then end all that is still watched."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    watched = _watch(os.getppid())
+    patience = float(sys.argv[1])
+    _end(_watch(os.getppid()), time.monotonic() + patience)
+
+
+def _end(watched: dict[int, int], limit: float) -> None:
+    """Ask the leaders; kill what is left of a group whose leader has gone, or at the limit."""
     for pid, number in watched.items():
-        with contextlib.suppress(OSError):
-            os.kill(pid, number)
-    limit = time.monotonic() + PATIENCE
-    while watched and time.monotonic() < limit:
-        watched = {pid: number for pid, number in watched.items() if _group_lives(pid)}
+        _signal(os.kill, pid, number)
+    left = set(watched)
+    while left:
+        is_late = time.monotonic() > limit
+        for pid in tuple(left):
+            if is_late or not _signal(os.kill, pid, 0):
+                _signal(os.killpg, pid, signal.SIGKILL)
+                left.discard(pid)
         time.sleep(0.05)
-    for pid in watched:
-        with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+
+
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
+    """Whether there was somebody to send it to."""
+    try:
+        send(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _watch(parent: int) -> dict[int, int]:
@@ -106,16 +121,6 @@ def _obey(order: str, watched: dict[int, int]) -> None:
         watched[int(pid)] = int(number[0])
     if verb == "drop":
         watched.pop(int(pid), None)
-
-
-def _group_lives(pid: int) -> bool:
-    try:
-        os.killpg(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 if __name__ == "__main__":

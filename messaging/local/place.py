@@ -32,13 +32,18 @@ class Lock:
     """A folder that one process at a time may use, until it ends in whatever way."""
 
     def __init__(self, file: Path, *, otherwise: str) -> None:
-        """Take it. Raises Misconfigured with the sentence `otherwise` where it is taken."""
+        """Take it. Raises Misconfigured, `otherwise` and by which process, where it is taken."""
         self._file = file.open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip()
             self._file.close()
-            raise Misconfigured(otherwise) from error
+            raise Misconfigured(f"{otherwise} (process {holder}).") from error
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
 
     def release(self) -> None:
         """Let the next one take it."""

@@ -79,6 +79,14 @@ class Server(ABC):
             raise
         return self
 
+    def launch(self) -> Process:
+        """Start it, again where it died, and give the process: for a supervisor."""
+        self.stop()
+        self.start()
+        if self._process is None:
+            raise Unreachable(f"The {self.name} of {self.folder} does not run.")
+        return self._process
+
     def stop(self) -> None:
         """Stop it; nothing happens where it doesn't run."""
         if self._process:
@@ -112,7 +120,7 @@ class Server(ABC):
 
     def _start(self) -> None:
         make_folder(self.folder)
-        taken = f"Another process already runs the {self.name} of {self.folder}."
+        taken = f"The {self.name} of {self.folder} already runs"
         self._lock = Lock(self.folder / "lock", otherwise=taken)
         account = unprivileged(self.folder / "cluster")
         place = reachable(self.folder, account, throwaway=self._throwaway)
