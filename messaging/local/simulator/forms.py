@@ -1,0 +1,38 @@
+"""Form-encoded bodies and query strings, read and written."""
+
+from collections.abc import Iterable
+from urllib.parse import quote_plus, unquote_plus
+
+
+class Form:
+    """The fields of a form, each with all its values in order."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, encoded: str) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for pair in encoded.split("&"):
+            name, _, value = pair.partition("=")
+            if name:
+                self._fields.setdefault(_decode(name), []).append(_decode(value))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    def get(self, name: str) -> str:
+        """The last value of a field; empty where there is none."""
+        values = self._fields.get(name)
+        return values[-1] if values else ""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a field that is not empty."""
+        return tuple(value for value in self._fields.get(name, ()) if value)
+
+
+def encode(pairs: Iterable[tuple[str, str]]) -> str:
+    """Fields as application/x-www-form-urlencoded; names must need no quoting."""
+    return "&".join([f"{name}={quote_plus(value)}" for name, value in pairs])
+
+
+def _decode(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text

@@ -1,0 +1,75 @@
+"""HTTP requests and answers as values."""
+
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from messaging.local.simulator.forms import Form
+from messaging.local.simulator.refusals import Refusal
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """A request as it came in. `form` is its form-encoded body, `arguments` its query."""
+
+    method: str
+    path: str
+    query: str
+    authorization: bytes
+    body: bytes
+    keep_alive: bool
+    _form: Form | None = field(default=None, init=False)
+    _arguments: Form | None = field(default=None, init=False)
+
+    @property
+    def form(self) -> Form:
+        """The fields of the body, read once."""
+        if self._form is None:
+            self._form = Form(self.body.decode("utf-8", "replace"))
+        return self._form
+
+    @property
+    def arguments(self) -> Form:
+        """The fields of the query, read once."""
+        if self._arguments is None:
+            self._arguments = Form(self.query)
+        return self._arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer: a status, a JSON body, and headers beyond the usual ones."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def encode(self, *, keep_alive: bool) -> bytes:
+        """The bytes to write."""
+        extra = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        return (
+            f"HTTP/1.1 {self.status} {_REASONS.get(self.status, '')}\r\n"
+            "Content-Type: application/json;charset=utf-8\r\n"
+            f"Content-Length: {len(self.body)}\r\n"
+            f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
+            f"{extra}\r\n"
+        ).encode("latin-1") + self.body
+
+
+def json_response(status: int, content: object, **headers: str) -> Response:
+    """An answer with this content; `Retry_After="1"` becomes the header Retry-After."""
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Response(status=status, body=json.dumps(content).encode(), headers=named)
+
+
+def error_response(refusal: Refusal, **headers: str) -> Response:
+    """Twilio's JSON of an error."""
+    content = {
+        "code": refusal.code,
+        "message": refusal.message,
+        "more_info": f"https://www.twilio.com/docs/errors/{refusal.code}",
+        "status": refusal.status,
+    }
+    return json_response(refusal.status, content, **headers)
