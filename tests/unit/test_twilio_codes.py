@@ -1,0 +1,84 @@
+"""Twilio's error codes as data."""
+
+from pathlib import Path
+
+import pytest
+
+from messaging.domain.answers import Fault
+from messaging.twilio import code_table
+from messaging.twilio.codes import CODES, DAILY_WAIT, Code, explain, page
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "twilio-errors.md"
+GROUPS = (
+    code_table.MESSAGE,
+    code_table.CONFIGURATION,
+    code_table.BACK_PRESSURE,
+    code_table.PASSING,
+    code_table.FINAL,
+)
+
+
+def row(code: Code) -> str:
+    return f"| [{code.number}]({page(code.number)}) | {code.meaning} |"
+
+
+def test_no_code_is_in_two_groups() -> None:
+    numbers = [number for group in GROUPS for number in group]
+    assert sorted(set(numbers)) == sorted(numbers)
+    assert sorted(numbers) == sorted(CODES)
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=lambda code: str(code.number))
+def test_every_code_has_a_sentence_for_a_person(code: Code) -> None:
+    assert code.meaning == code.meaning.strip()
+    assert code.meaning[0].isupper() or code.meaning.startswith("ten")
+    assert code.meaning.endswith(".")
+    assert code.meaning == explain(code.number)
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=lambda code: str(code.number))
+def test_what_follows_from_a_code_is_consistent(code: Code) -> None:
+    waits = code.fault is not Fault.MESSAGE
+    assert waits == (code.wait is not None)
+    assert not (code.retry_allowed and code.permanent)
+    assert not code.dead_number or code.permanent
+    assert code.alert or code.fault is not Fault.CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    "number, fault, retry_allowed, permanent, dead_number",
+    [
+        (21211, Fault.MESSAGE, False, True, False),
+        (21610, Fault.MESSAGE, False, True, False),
+        (20003, Fault.CONFIGURATION, False, False, False),
+        (30034, Fault.CONFIGURATION, False, False, False),
+        (21611, Fault.BACK_PRESSURE, True, False, False),
+        (30003, Fault.MESSAGE, True, False, False),
+        (30007, Fault.MESSAGE, False, True, False),
+        (30005, Fault.MESSAGE, False, True, True),
+    ],
+)
+def test_a_code_says_what_follows(
+    number: int, fault: Fault, retry_allowed: bool, permanent: bool, dead_number: bool
+) -> None:
+    code = CODES[number]
+    expected = (fault, retry_allowed, permanent, dead_number)
+    assert expected == (code.fault, code.retry_allowed, code.permanent, code.dead_number)
+
+
+def test_only_stop_tells_of_an_opt_out() -> None:
+    assert [code.number for code in CODES.values() if code.opt_out] == [21610]
+
+
+def test_daily_limits_wait_longest() -> None:
+    daily = {code.number for code in CODES.values() if code.wait == DAILY_WAIT}
+    assert daily == {30023, 30027, 63038}
+
+
+def test_an_unknown_code_is_explained_as_unknown() -> None:
+    assert "99999" in explain(99999)
+
+
+def test_the_reference_page_lists_every_code_and_nothing_else() -> None:
+    listed = [line for line in REFERENCE.read_text().splitlines() if line.startswith("| [")]
+    assert [row(code) for code in CODES.values()] == listed
