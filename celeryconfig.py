@@ -1,1 +1,89 @@
-"""Celery's settings."""
+"""Celery's settings: queues, routes, the beat schedule, the fuse.
+
+Celery only hurries. No result is kept, no message is acknowledged late, no task has an eta: what
+must not be lost is in Postgres, and a Celery message is a hint that may vanish or come twice.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from kombu.entity import Queue
+
+from messaging.domain.job import Lane
+from messaging.settings import current
+
+_settings = current()
+
+broker_url = _settings.celery_broker_url
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # Redis may be away for long; workers wait for it
+broker_pool_limit = 10
+
+_FOR_REDIS: dict[str, Any] = {
+    # Postgres leases own recovery, so Redis need not keep what a worker has taken: 3.8 times
+    # the messages a second.
+    "ack_emulation": False,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    # No retry_on_timeout: it silently turns batch publishing off.
+}
+broker_transport_options = _FOR_REDIS if broker_url.startswith(("redis", "unix")) else {}
+
+task_serializer = "json"
+accept_content = ["json"]
+result_backend = None
+task_ignore_result = True
+task_create_missing_queues = False
+task_default_queue = "upkeep"
+task_queues = [
+    Queue("deliver.urgent"),
+    Queue("deliver.normal"),
+    Queue("bridge"),
+    Queue("upkeep"),
+]
+task_routes = {"messaging.bridge": {"queue": "bridge"}}
+
+worker_send_task_events = True  # for Flower
+worker_prefetch_multiplier = 1
+worker_hijack_root_logger = False
+worker_soft_shutdown_timeout = 20
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+# `rate_limit` counts the tasks of one worker: a fuse. The limit that holds over all workers is
+# the throttle in Redis.
+task_annotations = {
+    "messaging.deliver": {
+        "rate_limit": f"{_settings.rate_limit_per_second}/s"
+        if _settings.rate_limit_per_second
+        else None
+    }
+}
+
+_STALE = 30  # seconds after which a periodic task is not worth running any more
+
+
+def _every(seconds: float, task: str, *args: str) -> dict[str, Any]:
+    return {
+        "task": f"messaging.{task}",
+        "schedule": timedelta(seconds=seconds),
+        "args": args,
+        "options": {"expires": _STALE},
+    }
+
+
+beat_scheduler = "celery.beat:Scheduler"  # in memory: every entry is an interval
+beat_max_loop_interval = 1
+beat_enable_remote_control = True  # `celery inspect ping -d celerybeat@host` is its liveness
+beat_schedule = {
+    "promote": _every(1, "promote"),
+    "bridge-urgent": _every(5, "bridge", Lane.URGENT),
+    "bridge-normal": _every(5, "bridge", Lane.NORMAL),
+    "sweep": _every(5, "sweep"),
+    "reconcile": _every(5, "reconcile"),
+    "take-back": _every(2, "take_back"),
+}
+if _settings.twilio_native_scheduling:
+    beat_schedule["hand-over"] = _every(30, "hand_over")
+    beat_schedule["follow"] = _every(60, "follow")

@@ -1,1 +1,30 @@
 """Texts people reliably through Twilio, from Postgres: once, not zero times and not twice."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from messaging.domain.draft import Draft
+    from messaging.domain.job import JobId
+    from messaging.errors import MessagingError, Misconfigured, NotFound, Refused
+    from messaging.outbox import Messaging
+
+_HOMES = {
+    "Messaging": "messaging.outbox",
+    "Draft": "messaging.domain.draft",
+    "JobId": "messaging.domain.job",
+    "MessagingError": "messaging.errors",
+    "Misconfigured": "messaging.errors",
+    "NotFound": "messaging.errors",
+    "Refused": "messaging.errors",
+}
+
+__all__ = ["Draft", "JobId", "Messaging", "MessagingError", "Misconfigured", "NotFound", "Refused"]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is first used, so that the parts start quickly."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'messaging' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

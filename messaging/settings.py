@@ -48,7 +48,9 @@ class Settings(BaseModel):
         description="The same database without a transaction pooler, for LISTEN and locks.",
     )
     database_pool_size: int = Field(
-        10, ge=1, validation_alias=_named("MESSAGING_DATABASE_POOL_SIZE"),
+        10,
+        ge=1,
+        validation_alias=_named("MESSAGING_DATABASE_POOL_SIZE"),
         description="Connections that one process may hold.",
     )
 
@@ -66,7 +68,8 @@ class Settings(BaseModel):
 
     # Twilio
     twilio_account_sid: str | None = Field(
-        None, pattern=r"^AC[0-9a-fA-F]{32}$",
+        None,
+        pattern=r"^AC[0-9a-fA-F]{32}$",
         validation_alias=_named("TWILIO_ACCOUNT_SID", "PRIVATE_TWILIO_ACCOUNT_SID"),
         description="The account: AC and 32 hexadecimal digits.",
     )
@@ -91,7 +94,8 @@ class Settings(BaseModel):
         description="The secret of TWILIO_API_KEY.",
     )
     twilio_messaging_service_sid: str | None = Field(
-        None, pattern=r"^MG[0-9a-fA-F]{32}$",
+        None,
+        pattern=r"^MG[0-9a-fA-F]{32}$",
         validation_alias=_named(
             "TWILIO_MESSAGING_SERVICE_SID", "PRIVATE_TWILIO_MESSAGING_SERVICE_SID"
         ),
@@ -103,14 +107,14 @@ class Settings(BaseModel):
         description="The number or sender name that sends where no Messaging Service is set.",
     )
     twilio_status_callback_url: str | None = Field(
-        None, pattern=r"^https?://",
-        validation_alias=_named(
-            "TWILIO_STATUS_CALLBACK_URL", "PRIVATE_TWILIO_STATUS_CALLBACK_URL"
-        ),
+        None,
+        pattern=r"^https?://",
+        validation_alias=_named("TWILIO_STATUS_CALLBACK_URL", "PRIVATE_TWILIO_STATUS_CALLBACK_URL"),
         description="Where Twilio reports delivery; default PUBLIC_BASE_URL/api/twilio/status.",
     )
     twilio_api_base_url: str | None = Field(
-        None, pattern=r"^https?://",
+        None,
+        pattern=r"^https?://",
         validation_alias=_named("TWILIO_API_BASE_URL"),
         description="Another address for Twilio's API: the simulator, or a proxy.",
     )
@@ -120,108 +124,141 @@ class Settings(BaseModel):
         description="Hand texts for later over to Twilio's own scheduling where they fit it.",
     )
     rate_limit_per_second: int | None = Field(
-        None, ge=1,
+        None,
+        ge=1,
         validation_alias=_named(
             "TWILIO_RATE_LIMIT_PER_SECOND", "PRIVATE_TWILIO_RATE_LIMIT_PER_SECOND"
         ),
         description="Sends that may start in a second, over all workers; unset: no limit.",
     )
     rate_limit_per_minute: int | None = Field(
-        None, ge=1,
+        None,
+        ge=1,
         validation_alias=_named(
             "TWILIO_RATE_LIMIT_PER_MINUTE", "PRIVATE_TWILIO_RATE_LIMIT_PER_MINUTE"
         ),
         description="Sends that may start in a minute, over all workers; unset: no limit.",
     )
     public_base_url: str | None = Field(
-        None, pattern=r"^https?://",
+        None,
+        pattern=r"^https?://",
         validation_alias=_named("PUBLIC_BASE_URL"),
         description="The address under which Twilio reaches our webhooks.",
     )
 
     # The protocol's times
     connect_timeout: Seconds = Field(
-        3.0, validation_alias=_named("MESSAGING_CONNECT_TIMEOUT"),
+        3.0,
+        validation_alias=_named("MESSAGING_CONNECT_TIMEOUT"),
         description="To connect to Twilio, name lookup and TLS included.",
     )
     read_timeout: Seconds = Field(
-        10.0, validation_alias=_named("MESSAGING_READ_TIMEOUT"),
+        10.0,
+        validation_alias=_named("MESSAGING_READ_TIMEOUT"),
         description="To wait for Twilio's answer once the request is written.",
     )
     send_deadline: Seconds = Field(
-        5.0, validation_alias=_named("MESSAGING_SEND_DEADLINE"),
+        5.0,
+        validation_alias=_named("MESSAGING_SEND_DEADLINE"),
         description="After its claim, a request that is not yet being written is not written.",
     )
     send_lease: Seconds = Field(
-        45.0, validation_alias=_named("MESSAGING_SEND_LEASE"),
+        45.0,
+        validation_alias=_named("MESSAGING_SEND_LEASE"),
         description="A job longer in processing than this is in doubt: its worker has died.",
     )
     entry_lease: Seconds = Field(
-        60.0, validation_alias=_named("MESSAGING_ENTRY_LEASE"),
+        60.0,
+        validation_alias=_named("MESSAGING_ENTRY_LEASE"),
         description="A queue entry that is not settled by then is handed out again.",
     )
     quiescence: Seconds = Field(
-        60.0, validation_alias=_named("MESSAGING_QUIESCENCE"),
+        60.0,
+        validation_alias=_named("MESSAGING_QUIESCENCE"),
         description="How long after a send Twilio's list must still not show it to prove it lost.",
     )
     in_doubt_policy: InDoubtPolicy = Field(
-        InDoubtPolicy.RECONCILE, validation_alias=_named("MESSAGING_IN_DOUBT_POLICY"),
+        InDoubtPolicy.RECONCILE,
+        validation_alias=_named("MESSAGING_IN_DOUBT_POLICY"),
         description="For jobs without a policy of their own: reconcile, hold, resend or fail.",
     )
 
     # Retries
     retry_base: Seconds = Field(
-        120.0, validation_alias=_named("MESSAGING_RETRY_BASE"),
+        120.0,
+        validation_alias=_named("MESSAGING_RETRY_BASE"),
         description="Before the first retry; doubles with each one: 2, 4, 8 minutes.",
     )
     retry_jitter: float = Field(
-        0.1, ge=0, le=1, validation_alias=_named("MESSAGING_RETRY_JITTER"),
+        0.1,
+        ge=0,
+        le=1,
+        validation_alias=_named("MESSAGING_RETRY_JITTER"),
         description="The share by which a retry's delay may be longer or shorter.",
     )
     retry_longest: Seconds = Field(
-        3600.0, validation_alias=_named("MESSAGING_RETRY_LONGEST"),
+        3600.0,
+        validation_alias=_named("MESSAGING_RETRY_LONGEST"),
         description="No retry waits longer than this.",
     )
 
     # The bridge and the workers
     bridge_window: int = Field(
-        40, ge=1, validation_alias=_named("MESSAGING_BRIDGE_WINDOW"),
+        40,
+        ge=1,
+        validation_alias=_named("MESSAGING_BRIDGE_WINDOW"),
         description="Celery tasks that may wait in a lane's queue; the backlog stays in Postgres.",
     )
     chunk: int = Field(
-        50, ge=1, le=500, validation_alias=_named("MESSAGING_CHUNK"),
+        50,
+        ge=1,
+        le=500,
+        validation_alias=_named("MESSAGING_CHUNK"),
         description="The most jobs in one Celery task; few when the queue is short.",
     )
     in_flight: int = Field(
-        200, ge=1, validation_alias=_named("MESSAGING_IN_FLIGHT"),
+        200,
+        ge=1,
+        validation_alias=_named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once.",
     )
 
     # What callers hand in
     default_region: str | None = Field(
-        None, pattern=r"^[A-Z]{2}$", validation_alias=_named("MESSAGING_DEFAULT_REGION"),
+        None,
+        pattern=r"^[A-Z]{2}$",
+        validation_alias=_named("MESSAGING_DEFAULT_REGION"),
         description="The country of numbers written without +, as ISO 3166: US, GB, DE.",
     )
     max_retries: int = Field(
-        3, ge=0, le=20, validation_alias=_named("MESSAGING_MAX_RETRIES"),
+        3,
+        ge=0,
+        le=20,
+        validation_alias=_named("MESSAGING_MAX_RETRIES"),
         description="Retries after the first attempt, for jobs that do not say.",
     )
 
     # Running
     host: str = Field(
-        "127.0.0.1", validation_alias=_named("MESSAGING_HOST"),
+        "127.0.0.1",
+        validation_alias=_named("MESSAGING_HOST"),
         description="The address that the web process listens on.",
     )
     port: int = Field(
-        8000, ge=0, le=65535, validation_alias=_named("PORT", "MESSAGING_PORT"),
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=_named("PORT", "MESSAGING_PORT"),
         description="The port of the web process.",
     )
     log_format: Literal["console", "json"] = Field(
-        "console", validation_alias=_named("MESSAGING_LOG_FORMAT"),
+        "console",
+        validation_alias=_named("MESSAGING_LOG_FORMAT"),
         description="console for people, json for machines.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", validation_alias=_named("MESSAGING_LOG_LEVEL"),
+        "INFO",
+        validation_alias=_named("MESSAGING_LOG_LEVEL"),
         description="The least severe line that is printed.",
     )
 
@@ -285,9 +322,21 @@ class Settings(BaseModel):
         """The public scheme and host that signatures are checked against."""
         if self.public_base_url:
             return self.public_base_url
-        return "/".join(self.twilio_status_callback_url.split("/")[:3]) if (
-            self.twilio_status_callback_url
-        ) else None
+        return (
+            "/".join(self.twilio_status_callback_url.split("/")[:3])
+            if (self.twilio_status_callback_url)
+            else None
+        )
+
+    @property
+    def sends_per_second(self) -> float | None:
+        """The stricter of the two rate limits, a second; None where there is none."""
+        rates = []
+        if self.rate_limit_per_second:
+            rates.append(float(self.rate_limit_per_second))
+        if self.rate_limit_per_minute:
+            rates.append(self.rate_limit_per_minute / 60)
+        return min(rates, default=None)
 
     @property
     def lease(self) -> timedelta:

@@ -58,14 +58,26 @@ return case
     'idempotency_key must have 1 to 255 characters'
 end;
 
+-- Whether two spellings may be one number: a number that was prepared has gained its country code.
+create function messaging.same_number(one text, other text) returns boolean
+language sql
+immutable
+return (
+  select a like '%' || b or b like '%' || a
+  from (
+    select
+      ltrim(regexp_replace(one, '\D', '', 'g'), '0') as a,
+      ltrim(regexp_replace(other, '\D', '', 'g'), '0') as b
+  ) as digits
+);
+
 -- Whether an existing message says what this draft says: then the draft is a duplicate of it.
 create function messaging.says_the_same(draft messaging.draft, template uuid, job public.message_jobs)
 returns boolean
 language sql
 stable
 return
-  regexp_replace(job.recipient_phone, '[^0-9]', '', 'g')
-  = regexp_replace(draft.recipient_phone, '[^0-9]', '', 'g')
+  messaging.same_number(job.recipient_phone, draft.recipient_phone)
   and job.media_urls = coalesce(draft.media_urls, '{}')
   and job.template_id is not distinct from template
   and case
@@ -120,21 +132,21 @@ begin
     )
     select
       judged.id,
-      (draft).recipient_phone,
-      coalesce((draft).message_content, ''),
+      (judged.draft).recipient_phone,
+      coalesce((judged.draft).message_content, ''),
       judged.template_id,
-      (draft).template_vars,
-      (draft).scheduled_for,
-      coalesce((draft).priority, 0),
-      (draft).user_id,
-      coalesce((draft).metadata, '{}'),
-      coalesce((draft).max_retries, 3),
-      coalesce((draft).media_urls, '{}'),
-      (draft).in_doubt_policy,
-      (draft).idempotency_key,
-      (draft).retry_of,
-      case when (draft).prepared then clock_timestamp() end,
-      (draft).segments
+      (judged.draft).template_vars,
+      (judged.draft).scheduled_for,
+      coalesce((judged.draft).priority, 0),
+      (judged.draft).user_id,
+      coalesce((judged.draft).metadata, '{}'),
+      coalesce((judged.draft).max_retries, 3),
+      coalesce((judged.draft).media_urls, '{}'),
+      (judged.draft).in_doubt_policy,
+      (judged.draft).idempotency_key,
+      (judged.draft).retry_of,
+      case when (judged.draft).prepared then clock_timestamp() end,
+      (judged.draft).segments
     from judged
     where judged.reason is null
     order by judged.position

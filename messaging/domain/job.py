@@ -38,8 +38,7 @@ _WITHDRAWN = frozenset({Status.CANCELED, Status.EXPIRED, Status.SUPPRESSED})
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: _WITHDRAWN | {Status.PENDING, Status.PROCESSING, Status.SENT, Status.FAILED},
-    Status.PENDING: _WITHDRAWN
-    | {Status.PROCESSING, Status.SCHEDULED, Status.FAILED, Status.SENT},
+    Status.PENDING: _WITHDRAWN | {Status.PROCESSING, Status.SCHEDULED, Status.FAILED, Status.SENT},
     Status.PROCESSING: _WITHDRAWN
     | {
         Status.SENT,

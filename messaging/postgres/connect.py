@@ -1,4 +1,4 @@
-"""Connections to Postgres, fit for transaction poolers: no prepared statements, no session state."""
+"""Connections to Postgres, fit for transaction poolers: nothing prepared, no session state."""
 
 from typing import Any
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
 
 import psycopg
 from pgmq.install import get_embedded_install_sql
@@ -102,7 +101,7 @@ def _install_pgmq(conn: Connection[TupleRow]) -> None:
     row = conn.execute(query("migrations", "pgmq_wanted")).fetchone()
     if row and row[0]:
         with conn.transaction():
-            conn.execute(cast(LiteralString, get_embedded_install_sql()))
+            conn.execute(get_embedded_install_sql())
 
 
 def _open_ledger(conn: Connection[TupleRow]) -> None:
@@ -143,7 +142,7 @@ def _refuse_changed(applied: dict[str, str]) -> None:
 
 def _apply(conn: Connection[TupleRow], migration: Migration) -> None:
     with conn.transaction():
-        conn.execute(cast(LiteralString, migration.sql))
+        conn.execute(migration.sql)
         conn.execute(query("migrations", "note"), _note(migration))
 
 

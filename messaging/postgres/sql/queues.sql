@@ -20,3 +20,15 @@ select pgmq.send('sms_dlq', %(letter)s::jsonb)
 -- How long each queue is and how old its oldest entry, in seconds.
 select lane, queue_length, oldest_msg_age_sec, total_messages
 from messaging.queue_depth
+
+-- name: be_patient
+-- How long this connection waits for its turn.
+select set_config('lock_timeout', %s, false)
+
+-- name: take_turn
+-- Waits for the only place at a lane; it is given up with the connection.
+select pg_advisory_lock(%s)
+
+-- name: listen
+-- Wakes this connection when entries are put into any queue; the payload names the queue.
+listen messaging_entries

@@ -1,0 +1,123 @@
+"""The bridge: leases queue entries and says which jobs Celery is to send. It publishes nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from math import ceil
+
+from messaging import events
+from messaging.domain.entries import Entry, Hint, Letter, adopted, sort
+from messaging.domain.job import Lane
+from messaging.postgres import bell, jobs, messages, queues
+from messaging.runtime import Runtime
+from messaging.settings import Settings
+from messaging.steps.preparing import prepare_jobs
+
+RUN = timedelta(seconds=10)
+"""How long one run of the bridge lasts; beat starts the next, which waits for its turn."""
+_PATIENCE = timedelta(seconds=8)
+"""How long the next run waits for its turn; shorter than a run, so that runs never pile up."""
+_FULL = timedelta(milliseconds=50)
+"""How long the bridge waits for room while Celery's queue is full."""
+_QUIET = timedelta(seconds=1)
+"""How long the bridge waits for the bell when there is nothing to do."""
+_SPREAD = 8
+"""A few jobs are spread over this many tasks; more share tasks."""
+
+Chunk = Sequence[Hint]
+
+
+def chunks(rt: Runtime, lane: Lane, room: Callable[[], int]) -> Iterator[Sequence[Chunk]]:
+    """For some seconds, yields what Celery is to send, a chunk a task, as entries come in.
+
+    `room` says how many more tasks the lane's Celery queue may hold. One bridge is at work on a
+    lane; another waits for its turn, and gives up quietly. Two at once would be harmless.
+    """
+    with bell.turn(rt.settings, lane, _PATIENCE) as rung:
+        until = rt.monotonic() + RUN.total_seconds()
+        while rung and rt.monotonic() < until:
+            tasks = room()
+            if tasks <= 0:
+                rt.wait(_FULL)
+                continue
+            most = tasks * largest_chunk(rt.settings)
+            entries = lease(rt, lane, most)
+            ready = sort_out(rt, lane, entries)
+            if ready:
+                yield cut(ready, largest_chunk(rt.settings))
+            if len(entries) < most:
+                rung.wait(_QUIET)
+
+
+def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
+    """Takes the oldest entries of a lane; they come back by themselves unless they are deleted."""
+    with rt.db.connection() as conn:
+        return queues.lease(conn, lane.queue, timedelta(seconds=rt.settings.entry_lease), most)
+
+
+def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
+    """Deals with every entry, and returns those whose jobs are ready to be sent.
+
+    Bare rows are prepared, whole messages adopted, spent entries removed, and what nobody can
+    use goes to the dead letters.
+    """
+    if not entries:
+        return []
+    with rt.db.connection() as conn:
+        standing = jobs.standing(conn, {entry.job_id for entry in entries if entry.job_id})
+    found = sort(entries, standing)
+    _remove(rt, lane, found.spent)
+    for letter in found.dead:
+        _bury(rt, lane, letter)
+    for entry in found.whole:
+        _adopt(rt, lane, entry)
+    prepared = prepare_jobs(rt, [hint.job_id for hint in found.unprepared])
+    return found.ready + [hint for hint in found.unprepared if hint.job_id in prepared]
+
+
+def cut(ready: Sequence[Hint], largest: int) -> list[Chunk]:
+    """Chunks of jobs: a job each while there are few, and never more than `largest`."""
+    size = max(1, min(largest, ceil(len(ready) / _SPREAD)))
+    return [ready[start : start + size] for start in range(0, len(ready), size)]
+
+
+def largest_chunk(settings: Settings) -> int:
+    """The most jobs in one task: no more than a tenth of a second's limit, where there is one."""
+    rate = settings.sends_per_second
+    return settings.chunk if rate is None else max(1, min(settings.chunk, int(rate / 10)))
+
+
+def window(settings: Settings) -> int:
+    """How many tasks may wait in a lane's Celery queue: two seconds' worth where there is a limit.
+
+    The backlog stays in Postgres, so that urgent messages overtake it.
+    """
+    rate = settings.sends_per_second
+    if rate is None:
+        return settings.bridge_window
+    return max(2, min(settings.bridge_window, ceil(2 * rate / largest_chunk(settings))))
+
+
+def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:
+    if entries:
+        with rt.db.connection() as conn:
+            queues.delete(conn, lane.queue, [entry.msg_id for entry in entries])
+
+
+def _bury(rt: Runtime, lane: Lane, letter: Letter) -> None:
+    with rt.db.connection() as conn:
+        queues.bury(conn, lane.queue, letter)
+    events.entry_buried(queue=lane.queue, msg_id=letter.entry.msg_id, reason=letter.reason)
+
+
+def _adopt(rt: Runtime, lane: Lane, entry: Entry) -> None:
+    """A whole message becomes a job, and its entry goes, in one transaction."""
+    with rt.db.connection() as conn:
+        (adoption,) = messages.enqueue(conn, [adopted(entry)])
+        if adoption.result == "refused":
+            letter = Letter(entry=entry, reason=adoption.reason or "refused")
+            queues.bury(conn, lane.queue, letter)
+        else:
+            queues.delete(conn, lane.queue, [entry.msg_id])
+    events.entry_adopted(
+        queue=lane.queue, msg_id=entry.msg_id, job_id=adoption.id, result=adoption.result
+    )

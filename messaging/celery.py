@@ -1,0 +1,30 @@
+"""The Celery application: `celery -A messaging.celery worker`."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, setup_logging, worker_process_init, worker_ready
+
+from messaging import events, runtime
+from messaging.settings import current
+
+app = Celery("messaging", include=["messaging.tasks"])
+app.config_from_object("celeryconfig")
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    """Our events, and Celery's own lines without task arguments."""
+    events.configure(current())
+
+
+@worker_process_init.connect
+@worker_ready.connect
+@beat_init.connect
+def _open(sender: Any = None, **_: Any) -> None:
+    """A forked child opens connections of its own: psycopg's do not survive a fork."""
+    if "beat" not in type(sender).__module__:
+        runtime.current()
+
+
+__all__ = ["app"]

@@ -1,0 +1,83 @@
+"""Delivers jobs: takes slots, claims, sends, settles. What survives a crash is in Postgres."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from messaging import events
+from messaging.domain.entries import Hint
+from messaging.domain.job import JobId, Lane
+from messaging.domain.outcome import Outcome
+from messaging.postgres import jobs, queues
+from messaging.redis.throttle import Grant
+from messaging.runtime import Runtime
+from messaging.steps.sending import send_claims
+
+_PATIENCE = timedelta(seconds=5)
+"""How long a task waits for slots before it puts the rest of its jobs off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a task did: jobs by the status that they came to, and how many it put off."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    put_off: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{count} {status}" for status, count in sorted(self.outcomes.items())]
+        parts += [f"{self.put_off} put off"] if self.put_off else []
+        return ", ".join(parts) or "nothing to do"
+
+
+def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
+    """Sends those of these jobs that are still to be sent, each at most once, and settles them.
+
+    Raises psycopg.OperationalError, psycopg_pool.PoolTimeout or redis.RedisError where our own
+    infrastructure fails; whatever was claimed by then is found by the sweep.
+    """
+    outcomes: Counter[str] = Counter()
+    waiting = list(hints)
+    until = rt.monotonic() + _PATIENCE.total_seconds()
+    while waiting:
+        grant = rt.throttle.take(len(waiting))
+        admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
+        outcomes += _deliver_admitted(rt, lane, admitted, grant)
+        if not waiting:
+            break
+        if grant.paused or rt.monotonic() + grant.wait.total_seconds() > until:
+            _put_off(rt, lane, waiting, grant.wait)
+            break
+        rt.wait(grant.wait)
+    events.chunk_delivered(lane=lane, outcomes=outcomes, put_off=len(waiting))
+    return Delivered(outcomes=outcomes, put_off=len(waiting))
+
+
+def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
+    if not hints:
+        return Counter()
+    write_before = rt.monotonic() + rt.settings.send_deadline
+    with rt.db.connection() as conn:
+        claims = jobs.claim(conn, [hint.job_id for hint in hints], rt.settings.lease)
+    rt.throttle.give_back(grant, len(hints) - len(claims))
+
+    settled: Counter[str] = Counter()
+    for outcomes in send_claims(rt, claims, write_before):
+        with rt.db.connection() as conn:
+            done = jobs.settle(conn, outcomes, lane.queue, hints)
+        settled.update(_count(outcomes, done))
+    return settled
+
+
+def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
+    late = sum(outcome.job_id not in done for outcome in outcomes)
+    if late:
+        events.answer_late(jobs=late)
+    return [outcome.status.value for outcome in outcomes if outcome.job_id in done]
+
+
+def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint], wait: timedelta) -> None:
+    """Gives entries back unclaimed, to be read again once there may be slots."""
+    with rt.db.connection() as conn:
+        queues.release(conn, lane.queue, [hint.msg_id for hint in hints], wait)

@@ -1,0 +1,127 @@
+"""A job in doubt: was its text sent? Decided from Twilio's own list. Pure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from messaging.domain.answers import Listed
+from messaging.domain.job import InDoubtPolicy, JobId, Phone, Sid, Status
+from messaging.domain.outcome import HANDOVER_GRACE, MAX_RESENDS, Outcome
+
+CLEAN_READS = 2
+"""Full reads of Twilio's list that must not show a text before it counts as not sent."""
+_CLOCK_SKEW = timedelta(seconds=30)
+"""How far Twilio's clock and the database's may be apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A job in doubt. `age` is the time since its intention was committed."""
+
+    id: JobId
+    attempt: int
+    recipient_phone: Phone
+    message_content: str
+    has_media: bool
+    in_doubt_policy: InDoubtPolicy | None
+    doubt_resends: int
+    clean_reads: int
+    claimed_at: datetime
+    age: timedelta
+    send_in: timedelta | None
+
+    @property
+    def since(self) -> datetime:
+        """No message of this attempt is older than this at Twilio."""
+        return self.claimed_at - _CLOCK_SKEW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAgain:
+    """The list was read in full and did not show the text; that is not proof yet."""
+
+    wait: timedelta
+
+
+def find_own(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> Listed | None:
+    """The listed message that is this job's: same body, outbound, young enough, nobody else's.
+
+    The earliest one, where there are several.
+    """
+    candidates = [
+        message
+        for message in listed
+        if message.direction.startswith("outbound")
+        and message.sid not in owned
+        and message.body == doubt.message_content
+        and (message.date_created is None or message.date_created >= doubt.since)
+    ]
+    return min(candidates, key=_age, default=None)
+
+
+def found(doubt: Doubt, message: Listed) -> Outcome:
+    """Twilio has the text: sent, or kept by Twilio until its time."""
+    kept = message.status == "scheduled" and doubt.send_in is not None
+    return Outcome(
+        job_id=doubt.id,
+        attempt=doubt.attempt,
+        status=Status.SCHEDULED if kept else Status.SENT,
+        due_in=doubt.send_in + HANDOVER_GRACE if doubt.send_in and kept else None,
+        twilio_sid=message.sid,
+        delivery_status=message.status,
+        error_code=message.error_code,
+        handed_over=kept,
+        kind="reconciled",
+        details={"answer": "found at Twilio"},
+    )
+
+
+def not_found(doubt: Doubt, quiescence: timedelta) -> Outcome | LookAgain:
+    """What a full read of the list that did not show the text comes to."""
+    enough_reads = doubt.clean_reads + 1 >= CLEAN_READS
+    if not enough_reads or doubt.age < quiescence:
+        return LookAgain(wait=max(quiescence - doubt.age, timedelta(seconds=5)))
+    if doubt.doubt_resends >= MAX_RESENDS:
+        return _settled(doubt, Status.HELD, "sent again twice out of doubt already")
+    if doubt.send_in is not None:
+        return _settled(doubt, Status.SCHEDULED, "not at Twilio", due_in=doubt.send_in)
+    return _settled(doubt, Status.PENDING, "not at Twilio", due_in=timedelta(0))
+
+
+def by_policy(doubt: Doubt, default: InDoubtPolicy) -> Outcome | None:
+    """What the job's policy says without asking Twilio; None where Twilio is to be asked."""
+    policy = doubt.in_doubt_policy or default
+    match policy:
+        case InDoubtPolicy.RECONCILE:
+            # A text whose media alone identify it cannot be told apart in Twilio's list.
+            alike = doubt.has_media and not doubt.message_content
+            return _settled(doubt, Status.HELD, "a picture without a text") if alike else None
+        case InDoubtPolicy.HOLD:
+            return _settled(doubt, Status.HELD, "policy hold")
+        case InDoubtPolicy.FAIL:
+            return _settled(doubt, Status.FAILED, "policy fail")
+        case InDoubtPolicy.RESEND:
+            spent = doubt.doubt_resends >= MAX_RESENDS
+            status = Status.HELD if spent else Status.PENDING
+            return _settled(doubt, status, "policy resend", due_in=timedelta(0))
+        case _:
+            assert_never(policy)
+
+
+def _settled(doubt: Doubt, status: Status, reason: str, due_in: timedelta | None = None) -> Outcome:
+    again = status in (Status.PENDING, Status.SCHEDULED)
+    return Outcome(
+        job_id=doubt.id,
+        attempt=doubt.attempt,
+        status=status,
+        due_in=due_in if again else None,
+        doubt_resends=doubt.doubt_resends + 1 if again else None,
+        error_details=None if again else {"message": f"In doubt: {reason}."},
+        kind="reconciled",
+        details={"answer": "not found" if again else "undecided", "reason": reason},
+    )
+
+
+def _age(message: Listed) -> float:
+    return message.date_created.timestamp() if message.date_created else float("inf")

@@ -1,0 +1,122 @@
+"""Queue entries as the bridge finds them, and what is to be done with each. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from messaging.domain.job import FINAL, JobId, Status
+
+_ALIASES = {"to": "recipient_phone", "body": "message_content", "template_name": "template"}
+_DRAFT_FIELDS = (
+    "recipient_phone",
+    "message_content",
+    "template",
+    "template_id",
+    "template_vars",
+    "scheduled_for",
+    "priority",
+    "user_id",
+    "metadata",
+    "max_retries",
+    "media_urls",
+    "idempotency_key",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A leased pgmq message. `message` is whatever somebody put there."""
+
+    msg_id: int
+    message: object
+
+    @property
+    def job_id(self) -> JobId | None:
+        """The job that it names; None where it names none."""
+        named = self.message.get("job_id") if isinstance(self.message, dict) else None
+        try:
+            return JobId(UUID(named)) if isinstance(named, str) else None
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the bridge must know of a job."""
+
+    id: JobId
+    status: Status
+    prepared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """A job to send and the entry that says so: all that a Celery message carries."""
+
+    job_id: JobId
+    msg_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """An entry for the dead letters, and why nobody can use it."""
+
+    entry: Entry
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Sorted:
+    """Entries by what is to be done with them. Entries of jobs at work are left as they are."""
+
+    ready: list[Hint] = field(default_factory=list)
+    unprepared: list[Hint] = field(default_factory=list)
+    spent: list[Entry] = field(default_factory=list)
+    whole: list[Entry] = field(default_factory=list)
+    dead: list[Letter] = field(default_factory=list)
+
+
+def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
+    """Sorts leased entries by what their jobs, if any, are doing."""
+    result = Sorted()
+    seen: set[JobId] = set()
+    for entry in entries:
+        job = jobs.get(entry.job_id) if entry.job_id else None
+        if job is None:
+            _sort_stray(entry, result)
+        elif job.id in seen or job.status in _NO_ENTRY:
+            result.spent.append(entry)
+        elif job.status is Status.PENDING:
+            seen.add(job.id)
+            hint = Hint(job_id=job.id, msg_id=entry.msg_id)
+            (result.ready if job.prepared else result.unprepared).append(hint)
+    return result
+
+
+_NO_ENTRY = FINAL | {Status.SCHEDULED, Status.RETRYING, Status.HELD, Status.IN_DOUBT}
+"""Jobs in these states get a new entry when they become pending again."""
+
+
+def _sort_stray(entry: Entry, result: Sorted) -> None:
+    """An entry without a job: a whole message is adopted, anything else is a dead letter."""
+    if not isinstance(entry.message, dict):
+        result.dead.append(Letter(entry=entry, reason="the entry is not a JSON object"))
+        return
+    draft = adopted(entry)
+    if draft.get("recipient_phone"):
+        result.whole.append(entry)
+        return
+    named = entry.message.get("job_id")
+    reason = f"there is no message {named}" if named else "the entry names no job and no recipient"
+    result.dead.append(Letter(entry=entry, reason=reason))
+
+
+def adopted(entry: Entry) -> dict[str, Any]:
+    """The draft in an entry that carries a whole message, as `messaging.enqueue` takes it."""
+    message = entry.message if isinstance(entry.message, dict) else {}
+    renamed = {_ALIASES.get(key, key): value for key, value in message.items()}
+    draft = {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}
+    if entry.job_id:
+        draft["id"] = str(entry.job_id)
+    return draft

@@ -1,0 +1,131 @@
+"""What happens, as named events. One file turns them into log lines; no number, no body in any.
+
+A line is a noun and a verb in the past, and fields: `job_failed job_id=… reason=…`.
+"""
+
+import logging
+import sys
+from collections import Counter
+from typing import Literal
+from uuid import UUID
+
+import structlog
+
+from messaging.settings import Settings
+
+_log = structlog.get_logger("messaging")
+_LEVELS = logging.getLevelNamesMapping()
+
+
+def configure(settings: Settings) -> None:
+    """Prints events as the settings ask: for people, or as JSON for machines."""
+    for_people = settings.log_format == "console"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+            if for_people
+            else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def chunk_delivered(*, lane: str, outcomes: Counter[str], put_off: int) -> None:
+    """A Celery task has sent its jobs, or put them off."""
+    _log.info("chunk_delivered", lane=lane, **outcomes, **({"put_off": put_off} if put_off else {}))
+
+
+def job_failed(*, job_id: UUID, attempt: int, reason: str, code: int | None) -> None:
+    """A job has failed for good."""
+    _log.warning("job_failed", job_id=str(job_id), attempt=attempt, code=code, reason=reason)
+
+
+def job_doubted(*, job_id: UUID, attempt: int, reason: str) -> None:
+    """Twilio's answer was not seen; the job will be looked up."""
+    _log.warning("job_doubted", job_id=str(job_id), attempt=attempt, reason=reason)
+
+
+def answer_late(*, jobs: int) -> None:
+    """Answers came for jobs that somebody else had settled."""
+    _log.info("answer_late", jobs=jobs)
+
+
+def code_unknown(*, job_id: UUID, code: int | None, reason: str) -> None:
+    """Twilio refused a text for a reason that the table of codes wants a person to see."""
+    _log.error("code_unknown", job_id=str(job_id), code=code, reason=reason)
+
+
+def sending_paused(*, seconds: float, reason: str) -> None:
+    """No send starts for a while, because each would fail."""
+    _log.error("sending_paused", seconds=seconds, reason=reason)
+
+
+def entries_published(*, lane: str, jobs: int, tasks: int) -> None:
+    """The bridge has handed jobs to Celery."""
+    _log.info("entries_published", lane=lane, jobs=jobs, tasks=tasks)
+
+
+def entry_adopted(*, queue: str, msg_id: int, job_id: UUID | None, result: str) -> None:
+    """A queue entry that carried a whole message has become a job."""
+    _log.info("entry_adopted", queue=queue, msg_id=msg_id, job_id=str(job_id), result=result)
+
+
+def entry_buried(*, queue: str, msg_id: int, reason: str) -> None:
+    """A queue entry that nobody can use went to the dead letters."""
+    _log.warning("entry_buried", queue=queue, msg_id=msg_id, reason=reason)
+
+
+def jobs_promoted(*, jobs: int) -> None:
+    """The time of these jobs has come."""
+    _log.info("jobs_promoted", jobs=jobs)
+
+
+def jobs_swept(*, jobs: int) -> None:
+    """The workers of these jobs have died; they are in doubt."""
+    _log.warning("jobs_swept", jobs=jobs)
+
+
+def entries_restored(*, jobs: int) -> None:
+    """Pending jobs without a queue entry have a new one."""
+    _log.warning("entries_restored", jobs=jobs)
+
+
+def doubt_ended(*, job_id: UUID, status: str, reason: str) -> None:
+    """A job is no longer in doubt."""
+    _log.info("doubt_ended", job_id=str(job_id), status=status, reason=reason)
+
+
+def lookup_failed(*, job_id: UUID, reason: str) -> None:
+    """Twilio's list did not answer: the job stays in doubt and is looked up again."""
+    _log.warning("lookup_failed", job_id=str(job_id), reason=reason)
+
+
+def job_handed_over(*, jobs: int) -> None:
+    """Twilio keeps these texts until their time."""
+    _log.info("job_handed_over", jobs=jobs)
+
+
+def job_recalled(*, job_id: UUID, result: str) -> None:
+    """A text that Twilio kept was asked back."""
+    _log.info("job_recalled", job_id=str(job_id), result=result)
+
+
+def receipt_recorded(*, receipts: int, orphans: int) -> None:
+    """Status callbacks are in the journal; orphans fit no job."""
+    _log.info("receipt_recorded", receipts=receipts, **({"orphans": orphans} if orphans else {}))
+
+
+def callback_refused(*, reason: str) -> None:
+    """A webhook was not signed by Twilio, or was no callback."""
+    _log.warning("callback_refused", reason=reason)
+
+
+def infrastructure_lost(*, part: Literal["postgres", "redis", "broker"], reason: str) -> None:
+    """Our own infrastructure does not answer; work waits until it does."""
+    _log.error("infrastructure_lost", part=part, reason=reason)

@@ -1,0 +1,90 @@
+"""Hands texts for later over to Twilio's own scheduling, and takes them back.
+
+An option: the record of what is scheduled stays here. Twilio keeps a text between 300 seconds
+and 35 days ahead (its page on message scheduling, error 35114); we stay well within both.
+"""
+
+from collections import Counter
+from datetime import timedelta
+
+from messaging import events
+from messaging.domain.answers import Canceling, Listed
+from messaging.domain.job import JobId, Sid
+from messaging.domain.receipt import Receipt
+from messaging.postgres import jobs, messages
+from messaging.postgres.jobs import Recall
+from messaging.runtime import Runtime
+from messaging.steps.preparing import prepare_jobs
+from messaging.steps.sending import send_claims
+
+SOONEST = timedelta(minutes=15)
+"""Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
+LATEST = timedelta(days=34)
+_LEASE = timedelta(seconds=30)
+_LOOK_AGAIN = timedelta(minutes=5)
+_MOST = 100
+
+
+def hand_over(rt: Runtime) -> int:
+    """Hands jobs that fit Twilio's window over; returns how many Twilio keeps now.
+
+    What Twilio refuses or does not answer stays scheduled with us and is sent at its time.
+    """
+    if not rt.settings.twilio_native_scheduling:
+        return 0
+    with rt.db.connection() as conn:
+        bare = jobs.unprepared_soon(conn, SOONEST, LATEST, _MOST)
+    prepare_jobs(rt, bare)
+    grant = rt.throttle.take(_MOST)
+    write_before = rt.monotonic() + rt.settings.send_deadline
+    with rt.db.connection() as conn:
+        claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+    rt.throttle.give_back(grant, grant.slots - len(claims))
+
+    kept: Counter[bool] = Counter()
+    for outcomes in send_claims(rt, claims, write_before):
+        with rt.db.connection() as conn:
+            jobs.settle(conn, outcomes, queue=None)
+        kept.update(outcome.handed_over for outcome in outcomes)
+    if kept[True]:
+        events.job_handed_over(jobs=kept[True])
+    return kept[True]
+
+
+def take_back(rt: Runtime) -> int:
+    """Asks Twilio to drop texts that were canceled or rescheduled here; how many it dropped."""
+    with rt.db.connection() as conn:
+        wanted = jobs.recall_due(conn, _LEASE)
+    return sum(_take_back_one(rt, recall) for recall in wanted)
+
+
+def follow(rt: Runtime) -> int:
+    """Asks after texts whose time has passed at Twilio without a receipt; how many it knew."""
+    with rt.db.connection() as conn:
+        silent = jobs.handover_due(conn, _LOOK_AGAIN)
+    return sum(_follow_one(rt, job_id, sid) for job_id, sid in silent)
+
+
+def _take_back_one(rt: Runtime, recall: Recall) -> bool:
+    answer = rt.twilio.cancel(recall.twilio_sid)
+    match answer:
+        case Canceling.CANCELED:
+            with rt.db.connection() as conn:
+                jobs.recalled(conn, recall)
+        case Canceling.TOO_LATE:
+            with rt.db.connection() as conn:
+                jobs.recall_too_late(conn, recall, _LOOK_AGAIN)
+        case Canceling.UNANSWERED:
+            pass
+    events.job_recalled(job_id=recall.id, result=answer)
+    return answer is Canceling.CANCELED
+
+
+def _follow_one(rt: Runtime, job_id: JobId, sid: Sid) -> bool:
+    answer = rt.twilio.fetch(sid)
+    if not isinstance(answer, Listed):
+        return False
+    receipt = Receipt(sid=sid, status=answer.status, job_id=job_id, error_code=answer.error_code)
+    with rt.db.connection() as conn:
+        messages.record_receipts(conn, [receipt])
+    return True

@@ -1,0 +1,54 @@
+"""The line from the bridge to the workers: how much room there is in it, and putting chunks on."""
+
+from collections.abc import Sequence
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from messaging.domain.entries import Hint
+from messaging.domain.job import Lane
+
+_TASK = "messaging.deliver"
+
+
+class Line:
+    """A lane's Celery queue, for one run of the bridge."""
+
+    def __init__(self, app: Celery, lane: Lane, window: int) -> None:
+        self._app = app
+        self._lane = lane
+        self._window = window
+        self._queue = f"deliver.{lane.value}"
+
+    def room(self) -> int:
+        """How many more tasks may wait in the queue; the broker is asked.
+
+        Raises kombu.exceptions.OperationalError where the broker is away.
+        """
+        with self._app.pool.acquire(block=True) as connection:
+            channel = connection.default_channel
+            length = channel.queue_declare(queue=self._queue, passive=True).message_count
+        return self._window - int(length)
+
+    def publish(self, chunks: Sequence[Sequence[Hint]]) -> None:
+        """Publishes a task a chunk, all in one round trip.
+
+        A chunk that gets lost on the way comes back: its entries are only leased.
+        """
+        with self._app.amqp.producer_pool.acquire(block=True) as producer, producer.batch(500):
+            for chunk in chunks:
+                self._app.send_task(
+                    _TASK,
+                    args=[self._lane.value, packed(chunk)],
+                    queue=self._queue,
+                    producer=producer,
+                    ignore_result=True,
+                )
+
+
+def packed(chunk: Sequence[Hint]) -> list[list[str | int]]:
+    """A chunk as a Celery message carries it: job ids and entry numbers, nothing personal."""
+    return [[str(hint.job_id), hint.msg_id] for hint in chunk]
+
+
+__all__ = ["Line", "OperationalError", "packed"]

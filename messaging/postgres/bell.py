@@ -1,0 +1,42 @@
+"""The bridge's turn on a lane, and the bell that wakes it: one connection past any pooler."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from psycopg.errors import LockNotAvailable
+
+from messaging.domain.job import Lane
+from messaging.postgres import connect
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.named import query
+from messaging.settings import Settings
+
+_LOCKS = {Lane.URGENT: 0x6D73670001, Lane.NORMAL: 0x6D73670002}
+
+
+class Bell:
+    """Rings when entries have been put into a lane's queue."""
+
+    def __init__(self, conn: Postgres, lane: Lane) -> None:
+        self._conn = conn
+        self._queue = lane.queue
+
+    def wait(self, longest: timedelta) -> bool:
+        """Waits for new entries in this lane; False where none came in that time."""
+        notices = self._conn.notifies(timeout=longest.total_seconds())
+        return any(notice.payload == self._queue for notice in notices)
+
+
+@contextmanager
+def turn(settings: Settings, lane: Lane, patience: timedelta) -> Iterator[Bell | None]:
+    """The lane's bell, for the only bridge at work on it; None where another one keeps it."""
+    with connect.direct(settings) as conn:
+        conn.execute(query("queues", "be_patient"), [f"{patience.total_seconds():.0f}s"])
+        try:
+            conn.execute(query("queues", "take_turn"), [_LOCKS[lane]])
+        except LockNotAvailable:
+            yield None
+            return
+        conn.execute(query("queues", "listen"))
+        yield Bell(conn, lane)

@@ -1,0 +1,73 @@
+"""The figures of the installation: what waits, how long the queues are, what became of it all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.named import query
+from messaging.postgres.queues import Depth, depths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Jobs in one status; `overdue` is for how many seconds the oldest has been due."""
+
+    status: str
+    jobs: int
+    overdue: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What became of messages in the last 24 hours, and how many Twilio took since midnight."""
+
+    sent: int
+    delivered: int
+    undelivered: int
+    failed: int
+    sent_today: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All of them, as of one moment."""
+
+    waiting: Mapping[str, Waiting]
+    queues: Mapping[str, Depth]
+    recent: Recent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What the server calls itself; `pgmq` is None where it is missing."""
+
+    postgres: str
+    pgmq: str | None
+    clock: datetime
+
+
+def read(conn: Postgres) -> Figures:
+    """The figures now."""
+    with conn.cursor(row_factory=class_row(Waiting)) as cursor:
+        waiting = cursor.execute(query("figures", "waiting")).fetchall()
+    with conn.cursor(row_factory=class_row(Recent)) as cursor:
+        recent = cursor.execute(query("figures", "recent")).fetchone()
+    if recent is None:
+        raise RuntimeError("a query that always returns a row returned none")
+    return Figures(
+        waiting={row.status: row for row in waiting},
+        queues={row.lane: row for row in depths(conn)},
+        recent=recent,
+    )
+
+
+def versions(conn: Postgres) -> Versions:
+    """The versions of Postgres and pgmq, and the database's clock."""
+    with conn.cursor(row_factory=class_row(Versions)) as cursor:
+        row = cursor.execute(query("figures", "versions")).fetchone()
+    if row is None:
+        raise RuntimeError("a query that always returns a row returned none")
+    return row

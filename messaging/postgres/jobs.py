@@ -1,0 +1,228 @@
+"""Jobs: one function for each named query of `sql/jobs.sql`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+from psycopg.types.json import Jsonb
+
+from messaging.domain.doubt import Doubt
+from messaging.domain.entries import Hint, Standing
+from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
+from messaging.domain.outcome import Outcome
+from messaging.postgres.named import query
+
+Postgres = Connection[TupleRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unprepared:
+    """A job that came as a bare row: its number as written, its template not rendered."""
+
+    id: JobId
+    recipient_phone: str
+    message_content: str
+    media_urls: tuple[str, ...]
+    template_vars: Mapping[str, object] | None
+    content_template: str | None
+    template_defaults: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """A text that is wanted back from Twilio's scheduling."""
+
+    id: JobId
+    twilio_sid: Sid
+    recall: str
+
+
+def claim(conn: Postgres, ids: Sequence[JobId], lease: timedelta) -> list[Claim]:
+    """Makes pending jobs ours to send; those of somebody else are not in the answer."""
+    rows = conn.execute(query("jobs", "claim"), {"ids": list(ids), "lease": lease})
+    return [_claim(*row) for row in rows]
+
+
+def claim_for_handover(
+    conn: Postgres, soonest: timedelta, latest: timedelta, lease: timedelta, most: int
+) -> list[Claim]:
+    """Makes scheduled jobs that Twilio can keep ours to hand over."""
+    rows = conn.execute(
+        query("jobs", "claim_for_handover"),
+        {"soonest": soonest, "latest": latest, "lease": lease, "most": most},
+    )
+    return [_claim(*row) for row in rows]
+
+
+def standing(conn: Postgres, ids: Iterable[JobId]) -> dict[JobId, Standing]:
+    """What the bridge must know of these jobs; those that do not exist are missing."""
+    rows = conn.execute(query("jobs", "standing"), {"ids": list(ids)})
+    return {
+        JobId(id): Standing(id=JobId(id), status=Status(status), prepared=prepared)
+        for id, status, prepared in rows
+    }
+
+
+def unprepared(conn: Postgres, ids: Sequence[JobId]) -> list[Unprepared]:
+    """Those of these jobs that still have to be prepared, with their templates."""
+    with conn.cursor(row_factory=class_row(Unprepared)) as cursor:
+        return cursor.execute(query("jobs", "unprepared"), {"ids": list(ids)}).fetchall()
+
+
+def unprepared_soon(
+    conn: Postgres, soonest: timedelta, latest: timedelta, most: int
+) -> list[JobId]:
+    """Scheduled bare rows that could be handed over to Twilio once they are prepared."""
+    rows = conn.execute(
+        query("jobs", "unprepared_soon"), {"soonest": soonest, "latest": latest, "most": most}
+    )
+    return [JobId(id) for (id,) in rows]
+
+
+def prepare(conn: Postgres, id: JobId, phone: Phone, body: str, segments: int) -> JobId | None:
+    """Writes what preparation found; None where the job was prepared or withdrawn meanwhile."""
+    row = conn.execute(
+        query("jobs", "prepare"),
+        {"id": id, "recipient_phone": phone, "message_content": body, "segments": segments},
+    ).fetchone()
+    return JobId(row[0]) if row else None
+
+
+def refuse(conn: Postgres, id: JobId, reason: str) -> JobId | None:
+    """Fails a job that can never be sent; None where it was prepared or withdrawn meanwhile."""
+    row = conn.execute(query("jobs", "refuse"), {"id": id, "reason": reason}).fetchone()
+    return JobId(row[0]) if row else None
+
+
+def settle(
+    conn: Postgres, outcomes: Iterable[Outcome], queue: str | None, hints: Iterable[Hint] = ()
+) -> set[JobId]:
+    """Writes what attempts came to and removes their entries from `queue`.
+
+    Returns the jobs that were settled; a missing one was settled by somebody who knew better.
+    """
+    entries = {hint.job_id: hint.msg_id for hint in hints}
+    rows = [_row(outcome, queue, entries.get(outcome.job_id)) for outcome in outcomes]
+    settled = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
+    return {JobId(id) for (id,) in settled}
+
+
+def promote(conn: Postgres, most: int) -> int:
+    """Puts jobs whose time has come into their queues, at most so many; how many it were."""
+    return _number(conn, "promote", {"most": most})
+
+
+def restore_entries(conn: Postgres, older_than: timedelta) -> int:
+    """Gives pending jobs whose queue entry is gone a new one; how many it were."""
+    return _number(conn, "restore_entries", {"older_than": older_than.total_seconds()})
+
+
+def sweep_processing(conn: Postgres) -> list[JobId]:
+    """Puts jobs whose worker has died in doubt."""
+    return [JobId(id) for (id,) in conn.execute(query("jobs", "sweep_processing"))]
+
+
+def in_doubt_due(conn: Postgres, lease: timedelta, most: int) -> list[Doubt]:
+    """Takes jobs in doubt that want a look, for the time of the lease."""
+    rows = conn.execute(query("jobs", "in_doubt_due"), {"lease": lease, "most": most})
+    return [_doubt(*row) for row in rows]
+
+
+def owned_sids(conn: Postgres, sids: Iterable[Sid]) -> set[Sid]:
+    """Which of these SIDs already belong to a job."""
+    return {Sid(sid) for (sid,) in conn.execute(query("jobs", "owned_sids"), {"sids": list(sids)})}
+
+
+def note_clean_read(conn: Postgres, doubt: Doubt, wait: timedelta) -> int | None:
+    """Counts a full read of Twilio's list without the job; None where it is settled."""
+    row = conn.execute(
+        query("jobs", "note_clean_read"), {"id": doubt.id, "attempt": doubt.attempt, "wait": wait}
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
+    """Takes texts that are wanted back from Twilio's scheduling."""
+    with conn.cursor(row_factory=class_row(Recall)) as cursor:
+        return cursor.execute(query("jobs", "recall_due"), {"lease": lease}).fetchall()
+
+
+def recalled(conn: Postgres, recall: Recall) -> JobId | None:
+    """Notes that Twilio dropped the text; None where a receipt said otherwise first."""
+    row = conn.execute(
+        query("jobs", "recalled"), {"id": recall.id, "sid": recall.twilio_sid}
+    ).fetchone()
+    return JobId(row[0]) if row else None
+
+
+def recall_too_late(conn: Postgres, recall: Recall, wait: timedelta) -> JobId | None:
+    """Notes that Twilio has begun to send the text; None where that is known."""
+    row = conn.execute(
+        query("jobs", "recall_too_late"),
+        {"id": recall.id, "sid": recall.twilio_sid, "wait": wait},
+    ).fetchone()
+    return JobId(row[0]) if row else None
+
+
+def handover_due(conn: Postgres, lease: timedelta) -> list[tuple[JobId, Sid]]:
+    """Takes texts that Twilio keeps and whose time has passed without a receipt."""
+    return [
+        (JobId(id), Sid(sid))
+        for id, sid in conn.execute(query("jobs", "handover_due"), {"lease": lease})
+    ]
+
+
+def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:
+    row = conn.execute(query("jobs", name), values).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _claim(
+    id: UUID,
+    attempt: int,
+    recipient_phone: str,
+    message_content: str,
+    media_urls: Sequence[str],
+    retry_count: int,
+    max_retries: int,
+    in_doubt_policy: str | None,
+    doubt_resends: int,
+    send_at: datetime | None,
+    send_in: timedelta | None,
+) -> Claim:
+    return Claim(
+        id=JobId(id),
+        attempt=attempt,
+        recipient_phone=Phone(recipient_phone),
+        message_content=message_content,
+        media_urls=tuple(media_urls),
+        retry_count=retry_count,
+        max_retries=max_retries,
+        in_doubt_policy=InDoubtPolicy(in_doubt_policy) if in_doubt_policy else None,
+        doubt_resends=doubt_resends,
+        send_at=send_at,
+        send_in=send_in,
+    )
+
+
+def _doubt(*row: Any) -> Doubt:
+    names = Doubt.__dataclass_fields__
+    values = dict(zip(names, row, strict=True))
+    policy = values["in_doubt_policy"]
+    return Doubt(**{**values, "in_doubt_policy": InDoubtPolicy(policy) if policy else None})
+
+
+def _row(outcome: Outcome, queue: str | None, msg_id: int | None) -> dict[str, object]:
+    row = asdict(outcome)
+    due_in = row.pop("due_in")
+    return {
+        **row,
+        "job_id": str(outcome.job_id),
+        "due_in": due_in.total_seconds() if due_in is not None else None,
+        "queue": queue,
+        "msg_id": msg_id,
+    }

@@ -1,0 +1,65 @@
+"""The pgmq queues, in the subset that Supabase's older pgmq and the bundled one share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from messaging.domain.entries import Entry, Letter
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.named import query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How long a queue is; the age of its oldest entry in seconds, None where it is empty."""
+
+    lane: str
+    queue_length: int
+    oldest_msg_age_sec: int | None
+    total_messages: int
+
+
+def lease(conn: Postgres, queue: str, time: timedelta, most: int) -> list[Entry]:
+    """Takes entries for a while, oldest first; they come back unless they are deleted."""
+    rows = conn.execute(
+        query("queues", "lease"),
+        {"queue": queue, "lease": int(time.total_seconds()), "most": most},
+    )
+    return [Entry(msg_id=msg_id, message=message) for msg_id, _, message in rows]
+
+
+def release(conn: Postgres, queue: str, msg_ids: Iterable[int], after: timedelta) -> None:
+    """Gives leased entries back, to be seen again after this time."""
+    seconds = max(0, round(after.total_seconds()))
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            query("queues", "release"),
+            [{"queue": queue, "msg_id": msg_id, "after": seconds} for msg_id in msg_ids],
+        )
+
+
+def delete(conn: Postgres, queue: str, msg_ids: Iterable[int]) -> None:
+    """Removes entries for good."""
+    conn.execute(query("queues", "delete"), {"queue": queue, "msg_ids": list(msg_ids)})
+
+
+def bury(conn: Postgres, queue: str, letter: Letter) -> None:
+    """Moves an entry that nobody can use to the dead letters, in one transaction."""
+    with conn.transaction():
+        content = {
+            "reason": letter.reason,
+            "queue": queue,
+            "msg_id": letter.entry.msg_id,
+            "message": letter.entry.message,
+        }
+        conn.execute(query("queues", "bury"), {"letter": Jsonb(content)})
+        delete(conn, queue, [letter.entry.msg_id])
+
+
+def depths(conn: Postgres) -> list[Depth]:
+    """How long each queue is: urgent, normal and dead."""
+    with conn.cursor(row_factory=class_row(Depth)) as cursor:
+        return cursor.execute(query("queues", "depth")).fetchall()

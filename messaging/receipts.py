@@ -1,0 +1,29 @@
+"""Records Twilio's status callbacks: the journal, and a delivery status that only moves forward."""
+
+from collections.abc import Sequence
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from messaging import events
+from messaging.domain.receipt import Receipt
+from messaging.postgres import messages
+from messaging.postgres.messages import Recorded
+
+
+async def record(
+    pool: AsyncConnectionPool[AsyncConnection[TupleRow]], receipts: Sequence[Receipt]
+) -> list[Recorded]:
+    """Commits these receipts in one statement and returns those that were new.
+
+    A receipt may come before the answer to the send that it reports: its signed URL names the
+    job, and proves that Twilio has the text. Raises psycopg.OperationalError or
+    psycopg_pool.PoolTimeout where Postgres does not answer; then nothing is recorded, and
+    Twilio is to call again.
+    """
+    async with pool.connection() as conn:
+        recorded = await messages.record_receipts_async(conn, receipts)
+    orphans = sum(row.job_id is None for row in recorded)
+    events.receipt_recorded(receipts=len(recorded), orphans=orphans)
+    return recorded

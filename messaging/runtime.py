@@ -1,0 +1,71 @@
+"""What every step is given: settings, Postgres, the throttle, Twilio. Nothing else is global."""
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from random import Random
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+from messaging import settings as settings_module
+from messaging.domain.outcome import RetryRules
+from messaging.postgres import connect
+from messaging.redis.throttle import Throttle
+from messaging.settings import Settings
+from messaging.twilio.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """One a process, passed to every function of the story."""
+
+    settings: Settings
+    db: ConnectionPool[Connection[TupleRow]]
+    throttle: Throttle
+    twilio: Gateway
+    rules: RetryRules
+    dice: Random = field(default_factory=Random)
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps; for deadlines within this process only."""
+        return time.monotonic()
+
+    def wait(self, time_to_wait: timedelta) -> None:
+        """Does nothing for a while."""
+        time.sleep(max(0.0, time_to_wait.total_seconds()))
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self.twilio.close()
+        self.throttle.close()
+        self.db.close()
+
+
+def build(settings: Settings) -> Runtime:
+    """A runtime whose connections are opened when they are first used."""
+    return Runtime(
+        settings=settings,
+        db=connect.pool(settings),
+        throttle=Throttle(settings),
+        twilio=Gateway(settings),
+        rules=RetryRules(
+            base=timedelta(seconds=settings.retry_base),
+            longest=timedelta(seconds=settings.retry_longest),
+            jitter=settings.retry_jitter,
+            default_policy=settings.in_doubt_policy,
+        ),
+    )
+
+
+def current() -> Runtime:
+    """The runtime of this process, made at the first call; a forked child makes its own."""
+    return _of_process(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _of_process(_pid: int) -> Runtime:
+    return build(settings_module.current())

@@ -1,0 +1,1 @@
+"""Steps that several verbs of the story share: preparing a bare row, sending a claim."""

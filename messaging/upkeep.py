@@ -1,0 +1,34 @@
+"""Upkeep: finds jobs that a dead worker left behind, and pending jobs without a queue entry."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from messaging import events
+from messaging.postgres import jobs
+from messaging.runtime import Runtime
+
+_ENTRY_MISSING_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """How many jobs were put in doubt, and how many got a new queue entry."""
+
+    in_doubt: int
+    restored: int
+
+    def __str__(self) -> str:
+        return f"{self.in_doubt} in doubt, {self.restored} entries restored"
+
+
+def sweep(rt: Runtime) -> Swept:
+    """Puts jobs whose send lease has run out in doubt, and restores missing queue entries."""
+    with rt.db.connection() as conn:
+        in_doubt = len(jobs.sweep_processing(conn))
+    with rt.db.connection() as conn:
+        restored = jobs.restore_entries(conn, _ENTRY_MISSING_AFTER)
+    if in_doubt:
+        events.jobs_swept(jobs=in_doubt)
+    if restored:
+        events.entries_restored(jobs=restored)
+    return Swept(in_doubt=in_doubt, restored=restored)
