@@ -20,6 +20,10 @@ OPTIONS: dict[str, Any] = {
 }
 """A server that vanishes is noticed within half a minute, not after the kernel's two hours."""
 
+_GIVE_UP_CONNECTING = 3.0
+"""Seconds. The pool doubles the pause between its tries, so that after an outage of a minute it
+would sleep for another one; when it gives up early, the next caller makes it try at once."""
+
 
 def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
     """A pool that opens its connections when they are first wanted."""
@@ -31,6 +35,7 @@ def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
         timeout=10,
         max_idle=60,
         check=ConnectionPool.check_connection,
+        reconnect_timeout=_GIVE_UP_CONNECTING,
         open=True,
         name="messaging",
     )
@@ -45,6 +50,8 @@ def async_pool(settings: Settings) -> AsyncConnectionPool[AsyncConnection[TupleR
         max_size=settings.database_pool_size,
         timeout=5,
         max_idle=60,
+        check=AsyncConnectionPool.check_connection,
+        reconnect_timeout=_GIVE_UP_CONNECTING,
         open=False,
         name="messaging-web",
     )
