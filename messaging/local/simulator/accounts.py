@@ -25,6 +25,33 @@ def account(config: Config) -> dict[str, object]:
     }
 
 
+def numbers(config: Config, wanted: str) -> dict[str, object]:
+    """The JSON of Twilio's list of IncomingPhoneNumbers; `wanted` is the PhoneNumber filter."""
+    uri = f"/{API_VERSION}/Accounts/{config.account_sid}/IncomingPhoneNumbers"
+    found = [number for number in config.numbers if wanted in ("", number)]
+    entries = [
+        {
+            "sid": f"PN{int(number.strip('+') or 0):032x}",
+            "account_sid": config.account_sid,
+            "friendly_name": number,
+            "phone_number": number,
+            "capabilities": {"sms": True, "mms": True, "voice": False, "fax": False},
+            "sms_url": config.inbound_url,
+            "status": "in-use",
+        }
+        for number in found
+    ]
+    return {
+        "incoming_phone_numbers": entries,
+        "uri": f"{uri}.json",
+        "page": 0,
+        "page_size": 50,
+        "start": 0,
+        "end": max(0, len(found) - 1),
+        "next_page_uri": None,
+    }
+
+
 def service(sid: str, config: Config) -> dict[str, object]:
     """The JSON of Twilio's Messaging Service resource."""
     url = f"https://messaging.twilio.com/v1/Services/{sid}"

@@ -142,8 +142,8 @@ def _set_config(exchange: Exchange, request: Request, _: str) -> Response:
     for name in changes:
         if name in FIXED or name not in {one.name for one in fields(Config)}:
             return _problem(400, f"{name} is no setting that can change while running.")
-    values = {one.name: getattr(exchange.config, one.name) for one in fields(Config)}
-    exchange.config = _CONFIG.validate_json(json.dumps(values | changes, default=str))
+    values = _CONFIG.dump_python(exchange.config, mode="json")
+    exchange.config = _CONFIG.validate_json(json.dumps(values | changes))
     return _config(exchange, request, "")
 
 

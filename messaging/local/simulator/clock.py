@@ -20,6 +20,10 @@ class Clock:
         """Put the clock forward."""
         self._ahead += seconds
 
+    def reset(self) -> None:
+        """Go back to real time."""
+        self._ahead = 0.0
+
 
 @lru_cache(maxsize=4096)
 def _rfc2822(second: int) -> str:

@@ -98,7 +98,7 @@ def message(wish: Wish, config: Config, *, request: int, now: float) -> Message:
         status_callback=callback or None,
         job=query_parameter(callback, config.job_parameter),
         attempt=query_parameter(callback, config.attempt_parameter),
-        validity=int(wish.form.get("ValidityPeriod") or LONGEST_VALIDITY),
+        validity=_validity(wish.form),
         send_at=send_at,
     )
 
@@ -160,16 +160,23 @@ def _check_content(wish: Wish) -> Refusal | None:
 
 def _check_options(wish: Wish) -> Refusal | None:
     content, variables = wish.form.get("ContentSid"), wish.form.get("ContentVariables")
-    callback, validity = wish.form.get("StatusCallback"), wish.form.get("ValidityPeriod")
+    callback = wish.form.get("StatusCallback")
     if content and not _CONTENT.fullmatch(content):
         return refusal(21655)
     if variables and not _is_object(variables):
         return refusal(21656)
-    if validity and not (validity.isdecimal() and 1 <= int(validity) <= LONGEST_VALIDITY):
+    if not 1 <= _validity(wish.form) <= LONGEST_VALIDITY:
         return refusal(21624)
     if callback and not _is_url(callback):
         return refusal(21609, callback=callback)
     return None
+
+
+def _validity(form: Form) -> int:
+    """Seconds that the message may wait at Twilio; 0 where the field is no number."""
+    if not form.get("ValidityPeriod"):
+        return LONGEST_VALIDITY
+    return form.number("ValidityPeriod") or 0
 
 
 def _is_scheduled(wish: Wish) -> bool:

@@ -27,6 +27,8 @@ class Exchange:
     """One running simulator. Only its own event loop changes it."""
 
     config: Config
+    initial: Config
+    """What the configuration was at the start."""
     loop: asyncio.AbstractEventLoop
     clock: Clock
     ledger: Ledger
@@ -56,15 +58,18 @@ class Exchange:
         self.config = replace(self.config, **changes)  # type: ignore[arg-type]
 
     def reset(self) -> None:
-        """Forget messages, faults, blocks and what is waiting, as if just started."""
+        """Go back to how it all was at the start; what hangs or waits is dropped."""
+        self.config = self.initial
+        self.clock.reset()
         self.ledger.clear()
         self.faults.clear()
-        for rule in self.config.faults:
+        for rule in self.initial.faults:
             self.faults.add(rule)
         self.blocks.clear()
         self.timetable.clear()
         self.withheld.clear()
-        self.holds.release_all()
+        self.poster.forget()
+        self.holds.drop_all()
 
     def close(self) -> None:
         """Stop all that goes on."""
@@ -78,6 +83,7 @@ def open_exchange(config: Config, loop: asyncio.AbstractEventLoop) -> Exchange:
     """An exchange with the ledger that its file remembers."""
     return Exchange(
         config=config,
+        initial=config,
         loop=loop,
         clock=Clock(),
         ledger=Ledger(Journal(config.ledger_file) if config.ledger_file else None),

@@ -24,6 +24,11 @@ class Form:
         values = self._fields.get(name)
         return values[-1] if values else ""
 
+    def number(self, name: str) -> int | None:
+        """The last value as a whole number, or None where it is none (or absurdly long)."""
+        text = self.get(name)
+        return int(text) if text.isdecimal() and len(text) < 10 else None
+
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of a field that is not empty."""
         return tuple(value for value in self._fields.get(name, ()) if value)
@@ -31,7 +36,12 @@ class Form:
 
 def encode(pairs: Iterable[tuple[str, str]]) -> str:
     """Fields as application/x-www-form-urlencoded; names must need no quoting."""
-    return "&".join([f"{name}={quote_plus(value)}" for name, value in pairs])
+    return "&".join([f"{name}={_encode(value)}" for name, value in pairs])
+
+
+def _encode(text: str) -> str:
+    """Most values are SIDs and statuses, which need no quoting; quoting costs 3 microseconds."""
+    return text if text.isascii() and text.isalnum() else quote_plus(text)
 
 
 def _decode(text: str) -> str:

@@ -15,6 +15,7 @@ class Held:
     to: str
     body: str
     since: float
+    turn: Turn
     released: asyncio.Future[None]
 
 
@@ -53,6 +54,11 @@ class Holds:
             self.release(id)
         return len(self._held)
 
+    def drop_all(self) -> None:
+        """Break the connection of every request that hangs."""
+        for held in self.held:
+            held.turn.reset()
+
     def _add(self, turn: Turn, stage: str, since: float, released: asyncio.Future[None]) -> Held:
         self._last_id += 1
         form = turn.request.form
@@ -62,6 +68,7 @@ class Holds:
             to=form.get("To"),
             body=form.get("Body"),
             since=since,
+            turn=turn,
             released=released,
         )
         self._held[held.id] = held

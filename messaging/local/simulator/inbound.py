@@ -11,7 +11,7 @@ from messaging.local.simulator.blocks import keyword
 from messaging.local.simulator.creation import new_sid
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.message import API_VERSION, Message
-from messaging.local.simulator.poster import Outcome
+from messaging.local.simulator.parcels import Outcome
 
 
 @with_config(ConfigDict(extra="forbid"))

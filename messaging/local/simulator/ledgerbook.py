@@ -45,5 +45,5 @@ def _fits(message: Message, wishes: Form, ledger: Ledger) -> bool:
 
 
 def _number(wishes: Form, name: str, default: int) -> int:
-    text = wishes.get(name)
-    return int(text) if text.isdecimal() else default
+    wanted = wishes.number(name)
+    return default if wanted is None else wanted

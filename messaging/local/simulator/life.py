@@ -29,8 +29,8 @@ def begin(exchange: Exchange, message: Message) -> None:
 def resume(exchange: Exchange) -> None:
     """Go on with the messages that were under way when the simulator last stopped."""
     for message in exchange.ledger.outbound:
-        if message.status == "sent" and not _ending(exchange, message):
-            _end_later(exchange, message, "delivered", None)
+        if message.status == "sent":
+            _arrive(exchange, message, _ending(exchange, message))
         elif message.status not in FINAL | {"sent"}:
             begin(exchange, message)
 
@@ -109,9 +109,14 @@ def _send(exchange: Exchange, message: Message) -> None:
         return
     message.sent_at = exchange.clock.now()
     change(exchange, message, "sent")
+    _arrive(exchange, message, ending)
+
+
+def _arrive(exchange: Exchange, message: Message, ending: Rule | None) -> None:
+    """Let a text that was sent arrive, or not, or never be heard of again."""
     if ending is None:
         _end_later(exchange, message, "delivered", None)
-    elif ending.kind is Kind.UNDELIVERED:
+    elif ending.kind is not Kind.NEVER_DELIVERED:
         code = ending.code or _DEFAULT_CODES[ending.kind]
         _end_later(exchange, message, "undelivered", code)
 

@@ -32,7 +32,7 @@ def page(exchange: Exchange, request: Request) -> Response:
     wishes = request.arguments
     size = _size(wishes)
     found = _find(exchange, wishes, size)
-    number = int(wishes.get("Page")) if wishes.get("Page").isdecimal() else 0
+    number = wishes.number("Page") or 0
     account = exchange.config.account_sid
     path = f"/{API_VERSION}/Accounts/{account}/Messages.json"
     links = _links(found, path, wishes, size, number)
@@ -67,8 +67,8 @@ def media(message: Message, account_sid: str) -> dict[str, object]:
 
 
 def _size(wishes: Form) -> int:
-    text = wishes.get("PageSize")
-    return min(LARGEST_PAGE, max(1, int(text))) if text.isdecimal() else PAGE_SIZE
+    wanted = wishes.number("PageSize")
+    return PAGE_SIZE if wanted is None else min(LARGEST_PAGE, max(1, wanted))
 
 
 def _find(exchange: Exchange, wishes: Form, size: int) -> _Page:

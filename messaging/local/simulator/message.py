@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
 
 from messaging.local.simulator.clock import iso8601, rfc2822
+from messaging.local.simulator.forms import Form
 from messaging.local.simulator.refusals import failure_text
 
 API_VERSION: Final = "2010-04-01"
@@ -42,6 +42,8 @@ class Message:
     listed_at: float = 0.0
     error_code: int | None = None
     deleted: bool = False
+    redacted: bool = False
+    """The API shows an empty body; the ledger keeps what was sent."""
 
     @property
     def requested_sender(self) -> str:
@@ -55,7 +57,7 @@ def resource(message: Message, account_sid: str) -> dict[str, object]:
     code = message.error_code
     assigned = message.sender is not None
     return {
-        "body": message.body,
+        "body": "" if message.redacted else message.body,
         "num_segments": str(message.segments) if assigned else "0",
         "direction": message.direction,
         "from": message.sender,
@@ -102,6 +104,7 @@ def entry(message: Message) -> dict[str, object]:
         "attempt": message.attempt,
         "validity": message.validity,
         "deleted": message.deleted,
+        "redacted": message.redacted,
     }
 
 
@@ -109,4 +112,5 @@ def query_parameter(url: str | None, name: str) -> str | None:
     """A query parameter of the callback URL, or None where it has none of that name."""
     if not url or f"{name}=" not in url:
         return None
-    return dict(parse_qsl(urlsplit(url).query)).get(name)
+    query = url.partition("#")[0].partition("?")[2]
+    return Form(query).get(name) or None

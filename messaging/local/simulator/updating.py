@@ -42,7 +42,7 @@ def _redact(exchange: Exchange, message: Message, body: str) -> Refusal | None:
         return refusal(30400)
     if message.status not in _COMPLETE:
         return refusal(20009)
-    message.body = ""
+    message.redacted = True
     message.updated_at = exchange.clock.now()
     exchange.ledger.note(message)
     return None

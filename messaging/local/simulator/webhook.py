@@ -3,15 +3,30 @@
 import base64
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from messaging.local.simulator import overrides
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.forms import encode
-from messaging.local.simulator.poster import Origin, Outcome, Parcel
+from messaging.local.simulator.overrides import Overrides
+from messaging.local.simulator.parcels import Origin, Outcome, Parcel
 from messaging.local.simulator.signature import sign
 
 _tokens = random.Random()  # noqa: S311 - names a delivery, protects nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """A webhook URL, taken apart."""
+
+    signed: str
+    """The URL without its fragment."""
+    origin: Origin
+    head: str
+    """The request line and the headers that are the same for every request to it."""
+    overrides: Overrides
 
 
 def post(
@@ -22,37 +37,51 @@ def post(
     on_end: Callable[[Outcome], None] | None = None,
 ) -> None:
     """Sign and send the fields; `on_end` learns how it went, after all retries."""
+    target = _target(url)
+    content = encode(fields)
+    signature = sign(exchange.config.auth_token, target.signed, fields)
+    request = (
+        f"{target.head}"
+        f"Content-Length: {len(content)}\r\n"
+        f"X-Twilio-Signature: {signature}\r\n"
+        f"I-Twilio-Idempotency-Token: {_tokens.getrandbits(128):032x}\r\n"
+        f"\r\n{content}"
+    )
+    exchange.poster.send(
+        Parcel(
+            origin=target.origin,
+            request=request.encode(),
+            overrides=target.overrides,
+            on_end=on_end,
+        )
+    )
+
+
+# A message has up to four callbacks within a second or so, all to the same URL.
+@lru_cache(maxsize=4096)
+def _target(url: str) -> _Target:
     bare, _, fragment = url.partition("#")
     parts = urlsplit(bare)
-    signature = sign(exchange.config.auth_token, bare, fields)
-    parcel = Parcel(
-        origin=_origin(parts),
-        request=_request(parts, signature, encode(fields)),
-        overrides=overrides.read(fragment),
-        on_end=on_end,
-    )
-    exchange.poster.send(parcel)
-
-
-def _origin(parts: SplitResult) -> Origin:
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    return Origin(host=parts.hostname or "", port=port, secure=secure)
+    return _Target(
+        signed=bare,
+        origin=Origin(host=parts.hostname or "", port=port, secure=secure),
+        head=_head(parts),
+        overrides=overrides.read(fragment),
+    )
 
 
-def _request(parts: SplitResult, signature: str, content: str) -> bytes:
-    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+def _head(parts: SplitResult) -> str:
+    path = parts.path or "/"
     return (
-        f"POST {target} HTTP/1.1\r\n"
+        f"POST {f'{path}?{parts.query}' if parts.query else path} HTTP/1.1\r\n"
         f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
         "User-Agent: TwilioProxy/1.1\r\n"
         "Accept: */*\r\n"
         "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
-        f"Content-Length: {len(content)}\r\n"
-        f"X-Twilio-Signature: {signature}\r\n"
-        f"I-Twilio-Idempotency-Token: {_tokens.getrandbits(128):032x}\r\n"
-        f"{_authorization(parts)}\r\n{content}"
-    ).encode()
+        f"{_authorization(parts)}"
+    )
 
 
 def _authorization(parts: SplitResult) -> str:
