@@ -1,10 +1,12 @@
 """The project's own files, read and parsed once, for the tests that judge them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +54,12 @@ def product() -> tuple[Module, ...]:
 def tests() -> tuple[Module, ...]:
     """The modules below `tests`."""
     return tuple(_read(path) for path in files(".py") if path.is_relative_to(ROOT / "tests"))
+
+
+def expect_none(findings: Iterable[str]) -> None:
+    """Fails with a line a finding, all of them, where there are any."""
+    if lines := list(findings):
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def definitions(module: Module) -> Iterator[tuple[str, Definition]]:
