@@ -7,7 +7,7 @@ must not be lost is in Postgres, and a Celery message is a hint that may vanish 
 from datetime import timedelta
 from typing import Any
 
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from messaging.domain.job import Lane
 from messaging.settings import current
@@ -38,10 +38,8 @@ task_ignore_result = True
 task_create_missing_queues = False
 task_default_queue = "upkeep"
 task_queues = [
-    Queue("deliver.urgent"),
-    Queue("deliver.normal"),
-    Queue("bridge"),
-    Queue("upkeep"),
+    Queue(name, Exchange(name), routing_key=name)
+    for name in ("deliver.urgent", "deliver.normal", "bridge", "upkeep")
 ]
 task_routes = {"messaging.bridge": {"queue": "bridge"}}
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from messaging.domain.entries import Hint
 from messaging.domain.job import Lane
@@ -27,8 +26,9 @@ class Line:
         """
         with self._app.pool.acquire(block=True) as connection:
             channel = connection.default_channel
-            length = channel.queue_declare(queue=self._queue, passive=True).message_count
-        return self._window - int(length)
+            # Not passive: a Redis list without entries does not exist, and that is no error.
+            queue = channel.queue_declare(queue=self._queue, durable=True, auto_delete=False)
+        return self._window - int(queue.message_count)
 
     def publish(self, chunks: Sequence[Sequence[Hint]]) -> None:
         """Publishes a task a chunk, all in one round trip.
@@ -49,6 +49,3 @@ class Line:
 def packed(chunk: Sequence[Hint]) -> list[list[str | int]]:
     """A chunk as a Celery message carries it: job ids and entry numbers, nothing personal."""
     return [[str(hint.job_id), hint.msg_id] for hint in chunk]
-
-
-__all__ = ["Line", "OperationalError", "packed"]

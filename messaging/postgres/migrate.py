@@ -83,9 +83,7 @@ def migrate(url: str, *, lock_timeout: str = "10s") -> tuple[Migration, ...]:
 
 
 def _folder() -> Path:
-    package = Path(__file__).parent.parent
-    packaged = package / "migrations"
-    return packaged if packaged.is_dir() else package.parent / "migrations"
+    return Path(__file__).parent.parent / "migrations"
 
 
 @contextmanager
