@@ -1,0 +1,38 @@
+"""`python -m messaging.web`: the web process, until it is told to stop."""
+
+import sys
+
+import uvicorn
+
+from messaging import events, settings
+from messaging.errors import Misconfigured
+from messaging.web.app import build
+
+
+def main() -> int:
+    """Serves until SIGINT or SIGTERM; 2 where the settings are wrong."""
+    try:
+        given = settings.load()
+    except Misconfigured as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - settings decide how to log, and are wrong
+        return 2
+    events.configure(given)
+    uvicorn.run(
+        build(given),
+        host=given.host,
+        port=given.port,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

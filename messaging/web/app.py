@@ -1,0 +1,103 @@
+"""The web process: Twilio's callbacks, health and metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import asdict
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
+from psycopg import InterfaceError, OperationalError
+from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from messaging import receipts
+from messaging.domain.receipt import Receipt
+from messaging.errors import Unreachable
+from messaging.postgres import connect
+from messaging.settings import Settings
+from messaging.web import callbacks, health
+from messaging.web.collector import Collector, Record
+from messaging.web.meters import Meters, exposition
+from messaging.web.scrape import Scrape
+
+MAX_REQUEST = 64 * 1024
+"""Bytes of a request's body; Twilio's callbacks have about one thousand."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(settings: Settings) -> FastAPI:
+    """The application. It starts without Postgres and Redis, and finds them when they come."""
+    meters = Meters()
+    pool = connect.async_pool(settings)
+    redis = health.redis_client(settings.redis_url.get_secret_value())
+    collector = Collector(_recorder(pool, meters))
+    callback = callbacks.StatusCallback(settings, collector, meters)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await pool.open(wait=False)
+        flusher = asyncio.create_task(collector.run())
+        yield
+        flusher.cancel()
+        with suppress(asyncio.CancelledError):
+            await flusher
+        await redis.aclose()
+        await pool.close()
+
+    app = _bare(lifespan)
+    # add_route and not FastAPI's decorators: the callback needs none of their parsing.
+    app.add_route(callbacks.PATH, callback.answer, methods=["POST"])
+    app.add_route("/healthz", _alive, methods=["GET"])
+    app.add_route("/readyz", _ready(pool, redis), methods=["GET"])
+    app.add_route("/metrics", _metrics(meters, Scrape(settings)), methods=["GET"])
+    return app
+
+
+def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """FastAPI without its pages, which load from elsewhere, and without its telemetry."""
+    return FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=MAX_REQUEST,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+
+
+def _recorder(pool: health.Pool, meters: Meters) -> Record:
+    async def record(group: Sequence[Receipt]) -> None:
+        try:
+            fresh = await receipts.record(pool, group)
+        except (OperationalError, InterfaceError) as error:
+            # Not the error's own text: Postgres may quote a row in it.
+            raise Unreachable(f"no receipt was recorded ({type(error).__name__})") from None
+        meters.recorded(len(group), fresh)
+
+    return record
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+def _ready(pool: health.Pool, redis: Redis) -> Endpoint:
+    async def ready(_request: Request) -> Response:
+        parts = await health.parts(pool, redis)
+        is_ready = all(part.ok for part in parts)
+        return JSONResponse(
+            {"ready": is_ready, "parts": [asdict(part) for part in parts]},
+            status_code=200 if is_ready else 503,
+        )
+
+    return ready
+
+
+def _metrics(meters: Meters, scrape: Scrape) -> Endpoint:
+    async def metrics(_request: Request) -> Response:
+        return Response(exposition(meters, await scrape.read()), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics

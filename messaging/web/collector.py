@@ -1,0 +1,95 @@
+"""Group commit: receipts that are there at the same time share one statement.
+
+Nobody waits for company. While one group is being written the next one gathers, so that groups
+are small when it is quiet and large when it is not.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from messaging import events
+from messaging.domain.receipt import Receipt
+from messaging.errors import Unreachable
+
+Record = Callable[[Sequence[Receipt]], Awaitable[None]]
+"""Commits receipts; raises Unreachable where Postgres does not answer."""
+
+_LARGEST = 500
+_MOST_WAITING = 20_000
+
+
+class Kept(Enum):
+    """What became of a receipt."""
+
+    RECORDED = auto()
+    UNREACHABLE = auto()
+    """Postgres does not answer: the same receipt may be recorded later."""
+    BROKEN = auto()
+    """Postgres answers, and refuses this receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    receipt: Receipt
+    kept: asyncio.Future[Kept]
+
+
+class Collector:
+    """Takes receipts one by one and has them recorded in groups, while `run` runs."""
+
+    def __init__(self, record: Record, patience: float = 5.0) -> None:
+        """`patience` is in seconds and for one group.
+
+        Twilio gives a webhook 15, and a receipt may wait for two groups.
+        """
+        self._record = record
+        self._patience = patience
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+
+    async def add(self, receipt: Receipt) -> Kept:
+        """Returns once the receipt is committed, or certainly not known to be."""
+        if len(self._waiting) >= _MOST_WAITING:
+            return Kept.UNREACHABLE
+        kept: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(receipt=receipt, kept=kept))
+        self._arrived.set()
+        return await kept
+
+    async def run(self) -> None:
+        """Records what arrives, group after group, until it is cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                size = min(len(self._waiting), _LARGEST)
+                await self._flush([self._waiting.popleft() for _ in range(size)])
+
+    async def _flush(self, group: Sequence[_Waiting]) -> None:
+        kept = await self._keep([waiting.receipt for waiting in group])
+        if kept is Kept.BROKEN and len(group) > 1:
+            # One of them is broken, the others must not suffer.
+            for waiting in group:
+                await self._flush([waiting])
+            return
+        for waiting in group:
+            if not waiting.kept.done():  # a request may have been cancelled meanwhile
+                waiting.kept.set_result(kept)
+
+    async def _keep(self, receipts: Sequence[Receipt]) -> Kept:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._record(receipts)
+        except (Unreachable, TimeoutError) as error:
+            reason = str(error) or f"no answer within {self._patience:g} s"
+            events.infrastructure_lost(part="postgres", reason=reason)
+            return Kept.UNREACHABLE
+        except Exception as error:  # noqa: BLE001 - the outer edge of a task that must not end
+            # Not the error's own text: Postgres may quote a row in it.
+            reason = f"{len(receipts)} receipts were refused ({type(error).__name__})"
+            events.infrastructure_lost(part="postgres", reason=reason)
+            return Kept.BROKEN
+        return Kept.RECORDED

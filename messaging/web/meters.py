@@ -1,0 +1,101 @@
+"""Metrics for Prometheus: what this process has counted, and the figures of the installation."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from messaging.postgres.figures import Figures
+from messaging.postgres.messages import Recorded
+
+
+class Meters:
+    """What one web process counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._receipts = Counter(
+            "messaging_receipts",
+            "Status callbacks that this process answered, by what became of them.",
+            ["result"],
+            registry=self.registry,
+        )
+        for result in ("matched", "orphaned", "repeated", "refused", "lost"):
+            self._receipts.labels(result)
+
+    def recorded(self, receipts: int, fresh: Sequence[Recorded]) -> None:
+        """Counts a group of receipts that is committed, of which these were new."""
+        orphaned = sum(row.job_id is None for row in fresh)
+        self._receipts.labels("matched").inc(len(fresh) - orphaned)
+        self._receipts.labels("orphaned").inc(orphaned)
+        self._receipts.labels("repeated").inc(receipts - len(fresh))
+
+    def refused(self) -> None:
+        """Counts a callback that Twilio did not sign, or that is none."""
+        self._receipts.labels("refused").inc()
+
+    def lost(self) -> None:
+        """Counts a callback that was answered with 503, so that Twilio tries again."""
+        self._receipts.labels("lost").inc()
+
+
+def exposition(meters: Meters, figures: Figures | None) -> bytes:
+    """All metrics in Prometheus' text format; without figures, Postgres did not answer."""
+    registry = CollectorRegistry()
+    registry.register(_Gauges(figures))
+    return generate_latest(meters.registry) + generate_latest(registry)
+
+
+class _Gauges(Collector):
+    """The figures as gauges, for one scrape."""
+
+    def __init__(self, figures: Figures | None) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        figures = self._figures
+        yield GaugeMetricFamily(
+            "messaging_database_up", "1 if Postgres answered this scrape.", 1 if figures else 0
+        )
+        if figures:
+            yield from _waiting(figures)
+            yield from _queues(figures)
+            yield _recent(figures)
+
+
+def _waiting(figures: Figures) -> Iterator[GaugeMetricFamily]:
+    jobs = GaugeMetricFamily("messaging_jobs", "Jobs that are not final.", labels=["status"])
+    overdue = GaugeMetricFamily(
+        "messaging_jobs_overdue_seconds", "How long the oldest job is due.", labels=["status"]
+    )
+    for status, waiting in figures.waiting.items():
+        jobs.add_metric([status], waiting.jobs)
+        overdue.add_metric([status], waiting.overdue)
+    yield jobs
+    yield overdue
+
+
+def _queues(figures: Figures) -> Iterator[GaugeMetricFamily]:
+    length = GaugeMetricFamily("messaging_queue_length", "Queue entries.", labels=["lane"])
+    oldest = GaugeMetricFamily(
+        "messaging_queue_oldest_seconds", "The age of the oldest queue entry.", labels=["lane"]
+    )
+    for lane, depth in figures.queues.items():
+        length.add_metric([lane], depth.queue_length)
+        oldest.add_metric([lane], depth.oldest_msg_age_sec or 0)
+    yield length
+    yield oldest
+
+
+def _recent(figures: Figures) -> GaugeMetricFamily:
+    day = GaugeMetricFamily(
+        "messaging_last_day", "Messages of the last 24 hours by their end.", labels=["result"]
+    )
+    recent = figures.recent
+    day.add_metric(["sent"], recent.sent)
+    day.add_metric(["delivered"], recent.delivered)
+    day.add_metric(["undelivered"], recent.undelivered)
+    day.add_metric(["failed"], recent.failed)
+    return day
