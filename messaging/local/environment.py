@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from messaging.local.ports import LOOPBACK
 from messaging.local.simulator.config import (
     DEFAULT_ACCOUNT_SID,
     DEFAULT_AUTH_TOKEN,
@@ -23,44 +22,56 @@ _REPLACED = (
     "twilio_status_callback_url",
     "public_base_url",
 )
+"""Settings that must not lead from the simulator to somebody's account or public address."""
+
+_DEFAULTS = {
+    "PYTHONUNBUFFERED": "1",  # lines come when they are printed
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser",  # on one's own machine
+    "FLOWER_LOGGING": "warning",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Variables for a child process; grows by copies."""
+    """Variables for child processes: those we were given, and those that were added."""
 
-    variables: Mapping[str, str]
+    given: Mapping[str, str]
+    added: Mapping[str, str]
 
     @classmethod
     def ours(cls) -> Self:
         """What this process was started with."""
-        return cls(variables=dict(os.environ) | {"PYTHONUNBUFFERED": "1"})
+        return cls(given=dict(os.environ), added={})
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All of them, for a child."""
+        return {**_DEFAULTS, **self.given, **self.added}
 
     def has(self, field: str) -> bool:
         """Whether a setting is given, under any of its names or as a file."""
         names = names_of(field)
-        return any(
-            self.variables.get(name, "").strip()
-            for name in (*names, *(f"{name}_FILE" for name in names))
-        )
+        files = [f"{name}_FILE" for name in names]
+        return any(self.given.get(name, "").strip() for name in (*names, *files))
 
     def with_(self, **more: str) -> Self:
         """These too; they win."""
-        return replace(self, variables={**self.variables, **more})
+        return replace(self, added={**self.added, **more})
 
-    def with_simulator(self, port: int) -> Self:
-        """Twilio is the simulator on that port: no account and no public address is touched."""
+    def with_simulator(self, simulator_url: str, web_url: str) -> Self:
+        """Twilio is the simulator, which reports to our web process."""
         names = {name for field in _REPLACED for name in names_of(field)}
         kept = {
-            key: value
-            for key, value in self.variables.items()
-            if key.removesuffix("_FILE") not in names
+            name: value
+            for name, value in self.given.items()
+            if name.removesuffix("_FILE") not in names
         }
-        return replace(self, variables=kept).with_(
+        return replace(self, given=kept).with_(
             TWILIO_ACCOUNT_SID=DEFAULT_ACCOUNT_SID,
             TWILIO_AUTH_TOKEN=DEFAULT_AUTH_TOKEN,
             TWILIO_MESSAGING_SERVICE_SID=DEFAULT_MESSAGING_SERVICE_SID,
-            TWILIO_API_BASE_URL=f"http://{LOOPBACK}:{port}",
+            TWILIO_API_BASE_URL=simulator_url,
+            PUBLIC_BASE_URL=web_url,
         )
 
     def settings(self) -> Settings:

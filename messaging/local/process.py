@@ -53,6 +53,7 @@ class Process:
         guard: Guard | None = None,
     ) -> None:
         """Start it. Raises OSError if it can't be started."""
+        self._is_over = False
         self._ask_with = program.ask_with
         self._own_guard = None if guard or _kernel_tells() else Guard()
         self._guard = guard or self._own_guard
@@ -80,11 +81,13 @@ class Process:
         self._popen.send_signal(number or self._ask_with)
 
     def kill(self) -> None:
-        """Kill it and all that is left of its process group."""
+        """Kill it and all that is left of its process group; nothing the second time."""
+        if self._is_over:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
-        self.forget()
+        self._forget()
 
     def stop(self, *, within: float) -> None:
         """Ask it to end, wait for `within` seconds, then kill what is left of its group."""
@@ -93,8 +96,9 @@ class Process:
             self._popen.wait(within)
         self.kill()
 
-    def forget(self) -> None:
-        """Let the guard know that it has ended."""
+    def _forget(self) -> None:
+        """From now on its number may belong to somebody else."""
+        self._is_over = True
         if self._guard:
             self._guard.drop(self.pid)
         if self._own_guard:

@@ -4,6 +4,7 @@ Plain text where nobody watches (no terminal), no colours with NO_COLOR (no-colo
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +18,15 @@ from rich.text import Text
 OURS = "messaging"
 """The name before our own lines."""
 _COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
+_LEVEL = re.compile(r"\b(warning|error|critical)\b", re.IGNORECASE)
+_LEVELS = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _STEP = 12
 """The column of names during the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A line of the panel: a name, what it is, and a remark."""
+    """Something in the panel: a name, what it is, and a remark for the line below."""
 
     name: str
     text: str
@@ -40,6 +43,7 @@ class Screen:
         self._colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
         self._bar = "│" if self._console.encoding.startswith("utf") else "|"
         self._live: Live | None = None
+        self._said: set[str] = set()
 
     @property
     def is_watched(self) -> bool:
@@ -50,6 +54,10 @@ class Screen:
         """The first line."""
         self._print(Text.assemble("\n  ", (text, "bold"), "  ", (remark, "dim"), "\n"))
 
+    def remark(self, text: str) -> None:
+        """Something about the start that is worth a line."""
+        self._print(Text.assemble(" " * (_STEP + 13), (text, "yellow")))
+
     def step(self, name: str, seconds: float, remark: str = "") -> None:
         """A part of the start is done: how long it took, and a remark."""
         took = (f"{seconds:6.2f} s   ", "green")
@@ -59,7 +67,8 @@ class Screen:
         """What a person needs to know now."""
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         for fact in facts:
-            table.add_row(Text(fact.name, "dim"), Text(fact.text, "bold"), Text(fact.remark, "dim"))
+            text = Text.assemble((fact.text, "bold"), "\n", (fact.remark, "dim"))
+            table.add_row(Text(fact.name, "cyan"), text)
         framed = Panel(
             table,
             title=title,
@@ -75,7 +84,7 @@ class Screen:
 
     def line(self, name: str, text: str) -> None:
         """A line that a process printed; its own colours stay."""
-        said = Text.from_ansi(text) if "\x1b" in text else Text(text)
+        said = Text.from_ansi(text) if "\x1b" in text else Text(text, _style(text))
         self._print(Text.assemble((self._prefix(name), self._colours.get(name, "white")), said))
 
     def note(self, text: str) -> None:
@@ -104,10 +113,15 @@ class Screen:
             yield
         self._live = None
 
-    def show(self, picture: RenderableType) -> None:
-        """Draw the picture anew; nothing without a terminal."""
+    def show(self, picture: RenderableType, sentences: Sequence[str]) -> None:
+        """Draw the picture anew; without a terminal, print those sentences that are new."""
         if self._live:
             self._live.update(picture, refresh=True)
+            return
+        for sentence in sentences:
+            if sentence not in self._said:
+                self._said.add(sentence)
+                self.note(sentence)
 
     def _prefix(self, name: str) -> str:
         return f"{name:<{self._width}} {self._bar} "
@@ -116,3 +130,9 @@ class Screen:
         # A terminal that was closed must not keep the processes from being stopped.
         with contextlib.suppress(OSError):
             self._console.print(what)
+
+
+def _style(line: str) -> str:
+    """By the level that our events and Celery's lines name."""
+    found = _LEVEL.search(line[:80])
+    return _LEVELS[found[1].lower()] if found else ""

@@ -80,10 +80,10 @@ class Supervisor:
         end = time.monotonic() + limit
         with self._patience():
             while not self._asked and time.monotonic() < end:
+                self._restart_dead()
                 if until():
                     return True
                 self._turn()
-                self._restart_dead()
         return False
 
     def stop(self) -> None:
@@ -130,12 +130,13 @@ class Supervisor:
             self._selector.register(output, selectors.EVENT_READ, child)
 
     def _turn(self) -> None:
-        """Pass on what was printed, waiting a moment for something."""
-        if not self._selector.get_map():
-            time.sleep(_TURN)
-        for key, _ in self._selector.select(_TURN):
-            child: _Child = key.data
-            self._read(child, _some(key.fd))
+        """For a moment, pass on what is printed."""
+        end = time.monotonic() + _TURN
+        while (left := end - time.monotonic()) > 0 and self._selector.get_map():
+            for key, _ in self._selector.select(left):
+                child: _Child = key.data
+                self._read(child, _some(key.fd))
+        time.sleep(max(0.0, end - time.monotonic()))
 
     def _read(self, child: _Child, read: bytes | None) -> None:
         """Pass on whole lines; when nothing more can come, what is left too."""

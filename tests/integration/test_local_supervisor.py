@@ -173,7 +173,7 @@ def test_grandchildren_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> N
 
 
 def test_a_guard_kills_who_ignores_it() -> None:
-    guard = Guard()
+    guard = Guard(patience=0.2)
     program = Program(argv=(sys.executable, "-c", f"{STUBBORN} {SLEEPS}"), environment=os.environ)
     child = Process(program, output=subprocess.PIPE, guard=guard)
     assert child.output is not None

@@ -1,0 +1,29 @@
+"""Whether a server answers yet."""
+
+import socket
+from http.client import HTTPConnection, HTTPException
+
+from messaging.local.ports import LOOPBACK
+
+_LIMIT = 1.0
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody takes connections on this loopback port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=_LIMIT):
+            return True
+    except OSError:
+        return False
+
+
+def is_healthy(port: int, path: str) -> bool:
+    """Whether a web server on this loopback port answers `path` with 200."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=_LIMIT)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
