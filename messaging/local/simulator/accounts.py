@@ -52,7 +52,7 @@ def numbers(config: Config, wanted: str) -> dict[str, object]:
     }
 
 
-def service(sid: str, config: Config) -> dict[str, object]:
+def messaging_service(sid: str, config: Config) -> dict[str, object]:
     """The JSON of Twilio's Messaging Service resource."""
     url = f"https://messaging.twilio.com/v1/Services/{sid}"
     return {

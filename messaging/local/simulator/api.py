@@ -4,7 +4,7 @@ import base64
 from functools import lru_cache
 
 from messaging.local.simulator import creation, life, listing, updating
-from messaging.local.simulator.accounts import account, numbers, service
+from messaging.local.simulator.accounts import account, messaging_service, numbers
 from messaging.local.simulator.config import Config
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.message import API_VERSION, Message, resource
@@ -45,7 +45,7 @@ def answer(exchange: Exchange, request: Request, number: int) -> Response:
             wanted = request.arguments.get("PhoneNumber")
             return json_response(200, numbers(exchange.config, wanted))
         case ("GET", "v1", "Services", sid) if sid in exchange.config.messaging_services:
-            return json_response(200, service(sid, exchange.config))
+            return json_response(200, messaging_service(sid, exchange.config))
     return error_response(refusal(20404, resource=request.path))
 
 
