@@ -1,0 +1,106 @@
+"""What tests stand on: a real Postgres, a real Valkey, the Twilio simulator, a runtime.
+
+The servers run once a session; every test has a database of its own, copied from a migrated one,
+an empty Valkey and a new simulator.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging import runtime
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.simulator import Config, Simulator
+from messaging.local.valkey import EmbeddedValkey
+from messaging.postgres.migrate import migrate
+from messaging.runtime import Runtime
+from messaging.settings import Settings, load
+
+_MIGRATED = "migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A Postgres 18 with a migrated database to copy from."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+        with psycopg.connect(server.url, autocommit=True) as conn:
+            conn.execute("create database migrated")
+        migrate(_database(server.url, _MIGRATED))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """A Valkey server."""
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), throwaway=True) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.url, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {_MIGRATED}".encode())
+        yield _database(postgres.url, name)
+        conn.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def redis_url(valkey: EmbeddedValkey) -> str:
+    """The Valkey server, emptied."""
+    import redis
+
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def twilio() -> Iterator[Simulator]:
+    """Twilio's account for this test. Its callbacks find nobody unless a web process listens."""
+    with Simulator.running(Config()) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def environment(database_url: str, redis_url: str, twilio: Simulator) -> dict[str, str]:
+    """What a process of the service needs in its environment; a test may add to it."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "TWILIO_ACCOUNT_SID": twilio.config.account_sid,
+        "TWILIO_AUTH_TOKEN": twilio.config.auth_token,
+        "TWILIO_MESSAGING_SERVICE_SID": twilio.config.messaging_services[0],
+        "TWILIO_API_BASE_URL": twilio.base_url,
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    """The settings that the environment makes."""
+    return load(environment)
+
+
+@pytest.fixture
+def rt(settings: Settings) -> Iterator[Runtime]:
+    """A runtime in this process."""
+    runtime_of_test = runtime.build(settings)
+    yield runtime_of_test
+    runtime_of_test.close()
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Connection[TupleRow]]:
+    """A connection to the test's database; every statement commits."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        yield conn
+
+
+def _database(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"

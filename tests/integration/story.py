@@ -1,0 +1,76 @@
+"""Short words for tests of the story: put a job in, run a verb, look at the row."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from messaging import bridge, delivery
+from messaging.delivery import Delivered
+from messaging.domain.entries import Hint
+from messaging.domain.job import Lane
+from messaging.runtime import Runtime
+
+TO = "+15555550100"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What tests look at in a job."""
+
+    status: str
+    attempt: int
+    retry_count: int
+    twilio_sid: str | None
+    delivery_status: str | None
+    error_code: int | None
+    message_content: str
+    recipient_phone: str
+
+
+def insert(db: Connection[TupleRow], **columns: object) -> UUID:
+    """A bare insert into message_jobs, as any client makes it."""
+    values = {"recipient_phone": TO, "message_content": "Hello", **columns}
+    names = ", ".join(values)
+    places = ", ".join(f"%({name})s" for name in values)
+    statement = f"insert into message_jobs ({names}) values ({places}) returning id"
+    row = db.execute(statement.encode(), values).fetchone()
+    assert row is not None
+    id: UUID = row[0]
+    return id
+
+
+def row(db: Connection[TupleRow], id: UUID) -> Row:
+    """The job as it stands."""
+    with db.cursor(row_factory=class_row(Row)) as cursor:
+        found = cursor.execute(
+            "select status, attempt, retry_count, twilio_sid, delivery_status, error_code, "
+            "message_content, recipient_phone from message_jobs where id = %s",
+            [id],
+        ).fetchone()
+    assert found is not None
+    return found
+
+
+def kinds(db: Connection[TupleRow], id: UUID) -> list[str]:
+    """The kinds of a job's journal, oldest first."""
+    rows = db.execute(
+        "select kind from messaging.message_events where job_id = %s order by id", [id]
+    )
+    return [kind for (kind,) in rows]
+
+
+def entries(db: Connection[TupleRow], queue: str = "sms_queue") -> list[object]:
+    """What is in a queue, leased or not."""
+    return [m for (m,) in db.execute(f"select message from pgmq.q_{queue} order by msg_id".encode())]
+
+
+def take(rt: Runtime, lane: Lane = Lane.NORMAL, most: int = 100) -> list[Hint]:
+    """One look of the bridge: leases entries, deals with them, returns what is ready."""
+    return bridge.sort_out(rt, lane, bridge.lease(rt, lane, most))
+
+
+def work(rt: Runtime, lane: Lane = Lane.NORMAL) -> Delivered:
+    """One look of the bridge, and the delivery of what it found."""
+    return delivery.deliver(rt, lane, take(rt, lane))
