@@ -63,7 +63,9 @@ def kinds(db: Connection[TupleRow], id: UUID) -> list[str]:
 
 def entries(db: Connection[TupleRow], queue: str = "sms_queue") -> list[object]:
     """What is in a queue, leased or not."""
-    return [m for (m,) in db.execute(f"select message from pgmq.q_{queue} order by msg_id".encode())]
+    return [
+        m for (m,) in db.execute(f"select message from pgmq.q_{queue} order by msg_id".encode())
+    ]
 
 
 def take(rt: Runtime, lane: Lane = Lane.NORMAL, most: int = 100) -> list[Hint]:

@@ -1,0 +1,173 @@
+"""Delivery against a real Postgres, a real Valkey and the simulator."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging import delivery, runtime
+from messaging.domain.answers import Accepted, NotSent
+from messaging.domain.job import JobId, Lane, Sid
+from messaging.domain.outcome import outcome
+from messaging.local.simulator import Simulator
+from messaging.local.simulator.rules import Kind, Rule
+from messaging.postgres import jobs
+from messaging.runtime import Runtime
+from messaging.settings import load
+from tests.integration.story import entries, insert, kinds, row, take, work
+
+Database = Connection[TupleRow]
+
+
+def sent_bodies(twilio: Simulator) -> list[str]:
+    return [message.body for message in twilio.ledger.outbound]
+
+
+def test_a_bare_insert_reaches_twilio_once(rt: Runtime, db: Database, twilio: Simulator) -> None:
+    id = insert(db, message_content="Hello")
+    assert Counter({"sent": 1}) == work(rt).outcomes
+
+    job = row(db, id)
+    assert ("sent", 1, "accepted") == (job.status, job.attempt, job.delivery_status)
+    assert [job.twilio_sid] == [message.sid for message in twilio.ledger.outbound]
+    assert ["settled"] == kinds(db, id)
+    assert [] == entries(db)
+
+
+def test_a_hint_that_comes_twice_sends_once(rt: Runtime, db: Database, twilio: Simulator) -> None:
+    insert(db)
+    hints = take(rt)
+    delivery.deliver(rt, Lane.NORMAL, hints)
+    assert Counter() == delivery.deliver(rt, Lane.NORMAL, hints).outcomes
+    assert ["Hello"] == sent_bodies(twilio)
+
+
+def test_a_claim_is_won_by_exactly_one_worker(rt: Runtime, db: Database) -> None:
+    ids = [JobId(insert(db, message_content=f"n {n}")) for n in range(50)]
+    take(rt)
+
+    def claim(_: int) -> list[UUID]:
+        with rt.db.connection() as conn:
+            return [claim.id for claim in jobs.claim(conn, ids, timedelta(seconds=45))]
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = [id for won in pool.map(claim, range(8)) for id in won]
+    assert sorted(ids) == sorted(claimed)
+
+
+def test_many_jobs_in_one_task_are_all_sent(rt: Runtime, db: Database, twilio: Simulator) -> None:
+    for n in range(60):
+        insert(db, message_content=f"n {n}")
+    assert Counter({"sent": 60}) == work(rt).outcomes
+    assert sorted(f"n {n}" for n in range(60)) == sorted(sent_bodies(twilio))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "sends"),
+    [
+        (Rule(kind=Kind.REJECT, code=21211), "failed", 0),
+        (Rule(kind=Kind.REJECT, code=99999), "failed", 0),
+        (Rule(kind=Kind.REJECT, code=30022), "retrying", 0),
+        (Rule(kind=Kind.REJECT, code=21606), "retrying", 0),
+        (Rule(kind=Kind.TOO_MANY_REQUESTS), "retrying", 0),
+        (Rule(kind=Kind.ERROR_BEFORE), "in_doubt", 0),
+        (Rule(kind=Kind.ERROR_AFTER), "in_doubt", 1),
+        (Rule(kind=Kind.RESET_BEFORE), "in_doubt", 0),
+        (Rule(kind=Kind.RESET_AFTER), "in_doubt", 1),
+        (Rule(kind=Kind.TRUNCATE), "in_doubt", 1),
+        (Rule(kind=Kind.NO_SID), "in_doubt", 1),
+    ],
+    ids=lambda value: f"{value.kind} {value.code or ''}" if isinstance(value, Rule) else "",
+)
+def test_each_answer_of_twilio_leads_to_its_status_and_is_not_repeated(
+    rt: Runtime, db: Database, twilio: Simulator, fault: Rule, status: str, sends: int
+) -> None:
+    twilio.faults.add(fault)
+    id = insert(db)
+    assert Counter({status: 1}) == work(rt).outcomes
+    assert (status, 1, 0) == (row(db, id).status, row(db, id).attempt, row(db, id).retry_count)
+    assert [] == entries(db)
+    assert Counter() == work(rt).outcomes
+    assert sends == len(sent_bodies(twilio))
+
+
+def test_an_unreachable_twilio_costs_no_retry(environment: dict[str, str], db: Database) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_API_BASE_URL": "http://127.0.0.1:9"}))
+    id = insert(db)
+    assert Counter({"retrying": 1}) == work(rt).outcomes
+    assert ("retrying", 0) == (row(db, id).status, row(db, id).retry_count)
+    rt.close()
+
+
+def test_wrong_credentials_pause_sending_and_keep_the_messages(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_AUTH_TOKEN": "wrong"}))
+    first, second = insert(db), insert(db, message_content="second")
+    hints = take(rt)
+    delivery.deliver(rt, Lane.NORMAL, hints[:1])
+    later = delivery.deliver(rt, Lane.NORMAL, hints[1:])
+    assert 1 == later.put_off
+    assert "retrying" == row(db, first).status
+    assert ("pending", 0) == (row(db, second).status, row(db, second).attempt)
+    assert [] == sent_bodies(twilio)
+    rt.close()
+
+
+def test_what_the_throttle_does_not_grant_is_put_off_unclaimed(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_MINUTE": "3"}))
+    ids = [insert(db, message_content=f"n {n}") for n in range(5)]
+    done = work(rt)
+    assert (Counter({"sent": 3}), 2) == (done.outcomes, done.put_off)
+    waiting = [row(db, id) for id in ids if row(db, id).status == "pending"]
+    assert [0, 0] == [job.attempt for job in waiting]
+    assert 2 == len(entries(db))
+    rt.close()
+
+
+def test_a_request_is_not_written_after_its_deadline(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    late = replace(rt, settings=rt.settings.model_copy(update={"send_deadline": -1.0}))
+    id = insert(db)
+    assert Counter({"retrying": 1}) == work(late).outcomes
+    assert (0, []) == (row(db, id).retry_count, sent_bodies(twilio))
+
+
+def test_a_refused_message_keeps_twilios_code(rt: Runtime, db: Database, twilio: Simulator) -> None:
+    twilio.faults.add(Rule(kind=Kind.REJECT, code=21617))
+    id = insert(db)
+    work(rt)
+    assert ("failed", 21617) == (row(db, id).status, row(db, id).error_code)
+
+
+def test_a_stale_worker_writes_nothing(rt: Runtime, db: Database) -> None:
+    id = JobId(insert(db))
+    take(rt)
+    with rt.db.connection() as conn:
+        (claim,) = jobs.claim(conn, [id], timedelta(seconds=-1))
+        assert [id] == jobs.sweep_processing(conn)
+    stale = outcome(claim, NotSent(reason="too late"), rt.rules, rt.dice)
+    with rt.db.connection() as conn:
+        assert set() == jobs.settle(conn, [stale], Lane.NORMAL.queue)
+    assert "in_doubt" == row(db, id).status
+
+
+def test_a_late_acceptance_settles_a_job_that_was_swept(rt: Runtime, db: Database) -> None:
+    id = JobId(insert(db))
+    take(rt)
+    with rt.db.connection() as conn:
+        (claim,) = jobs.claim(conn, [id], timedelta(seconds=-1))
+        jobs.sweep_processing(conn)
+        late = outcome(
+            claim, Accepted(sid=Sid("SM" + "0" * 32), status="queued"), rt.rules, rt.dice
+        )
+        assert {id} == jobs.settle(conn, [late], Lane.NORMAL.queue)
+    assert "sent" == row(db, id).status
