@@ -57,19 +57,23 @@ class Connection(asyncio.Protocol):
             timer.cancel()
             self._waiter = None
             if not self._reusable:
-                self._transport.abort()
+                self.close()
 
     def close(self) -> None:
-        """Let go of the connection; a request on it fails where it stands."""
+        """Let go of the connection in the loop's next turn; a request on it fails where it stands.
+
+        Without TLS's farewell, which would wait for the other side's.
+        """
         self._reusable = False
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop once TCP, and TLS if asked for, stand."""
         self._transport = cast(asyncio.Transport, transport)
-        # Zero, so that pause_writing tells whether the kernel took the whole request.
-        self._transport.set_write_buffer_limits(high=0)
+        # The least, so that pause_writing tells whether the whole request has left. Zero would
+        # pause a TLS connection for ever: asyncio compares it with >= there.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         self._arrivals.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def pause_writing(self) -> None:
@@ -87,13 +91,16 @@ class Connection(asyncio.Protocol):
         if self._reader is None or self._waiter is None or self._waiter.done():
             self.close()
             return
+        garbled = ""
+        reply = None
         try:
             reply = self._reader.feed(data)
         except Garbled as error:
-            self._fail(f"answered with something that is not HTTP/1.1 ({error})")
-            return
+            garbled = str(error)
         if self._reader.headers_seen:
             self._progress.stage = Stage.BODY
+        if garbled:
+            self._fail(f"answered with something that is not HTTP/1.1 ({garbled})")
         if reply is not None:
             self._reusable = self._reader.reusable and not self._writing
             self._waiter.set_result(reply)

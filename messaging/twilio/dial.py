@@ -62,7 +62,8 @@ async def _connect(
 ) -> socket.socket:
     """The first address that answers; each gets a fair share of the time that is left.
 
-    Not the race of RFC 8305: uvloop has none, and Twilio's API has few addresses.
+    Not the race of RFC 8305: Twilio's API has few addresses, and what is not reached here
+    is tried again later.
     """
     progress.stage = Stage.CONNECT
     failure: OSError = OSError("no address")
@@ -92,14 +93,11 @@ async def _open(
 ) -> Connection:
     if origin.encrypted:
         progress.stage = Stage.TLS
-    try:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(str(origin)),
-            sock=connected,
-            ssl=tls if origin.encrypted else None,
-            server_hostname=origin.host if origin.encrypted else None,
-        )
-    except BaseException:
-        connected.close()
-        raise
+    # From here on the socket is the loop's, which closes it if this fails.
+    _, connection = await asyncio.get_running_loop().create_connection(
+        lambda: Connection(str(origin)),
+        sock=connected,
+        ssl=tls if origin.encrypted else None,
+        server_hostname=origin.host if origin.encrypted else None,
+    )
     return connection

@@ -49,11 +49,13 @@ class StagedHttpClient(AsyncHttpClient):
         connect_timeout: float,
         read_timeout: float,
         in_flight: int,
+        longest_idle: float = LONGEST_IDLE,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(logging.getLogger(__name__), is_async=True, timeout=read_timeout)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
+        self._longest_idle = longest_idle
         self._tls = tls or ssl.create_default_context()
         self._turns = asyncio.Semaphore(in_flight)
         self._idle: dict[Origin, list[tuple[Connection, float]]] = defaultdict(list)
@@ -97,6 +99,7 @@ class StagedHttpClient(AsyncHttpClient):
             for connection, _ in idle:
                 connection.close()
         self._idle.clear()
+        await asyncio.sleep(0)
 
     async def _take_turn(self, progress: Progress) -> None:
         if not self._turns.locked():
@@ -113,7 +116,7 @@ class StagedHttpClient(AsyncHttpClient):
         while idle:
             connection, since = idle.pop()
             if (
-                time.monotonic() - since < LONGEST_IDLE
+                time.monotonic() - since < self._longest_idle
                 and connection.reusable
                 and connection.silent
             ):
