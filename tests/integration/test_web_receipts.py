@@ -33,10 +33,10 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
-        migrate(server.url)
-        yield server.url
+def url(postgres: EmbeddedPostgres) -> str:
+    """One database for all tests of this file: they share a web process too."""
+    migrate(postgres.url)
+    return postgres.url
 
 
 @pytest.fixture(scope="module")

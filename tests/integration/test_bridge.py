@@ -1,0 +1,213 @@
+"""The bridge: what it leases, prepares, adopts, buries and hands to Celery."""
+
+import threading
+from uuid import uuid4
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from messaging import bridge
+from messaging.domain.entries import Hint
+from messaging.domain.job import JobId, Lane
+from messaging.runtime import Runtime
+from messaging.settings import Settings, load
+from tests.integration.story import TO, entries, insert, row, take, work
+
+Database = Connection[TupleRow]
+
+
+def put(db: Database, message: object, queue: str = "sms_queue") -> None:
+    db.execute("select pgmq.send(%s, %s::jsonb)", [queue, Jsonb(message)])
+
+
+def test_an_entry_is_handed_out_once_while_it_is_leased(rt: Runtime, db: Database) -> None:
+    id = insert(db)
+    assert [id] == [hint.job_id for hint in take(rt)]
+    assert [] == take(rt)
+
+
+def test_urgent_jobs_take_their_own_lane(rt: Runtime, db: Database) -> None:
+    urgent, normal = insert(db, priority=6), insert(db, priority=5)
+    assert [urgent] == [hint.job_id for hint in take(rt, Lane.URGENT)]
+    assert [normal] == [hint.job_id for hint in take(rt, Lane.NORMAL)]
+
+
+def test_the_originals_second_entry_is_a_harmless_duplicate(rt: Runtime, db: Database) -> None:
+    id = insert(db)
+    put(db, {"job_id": str(id), "recipient_phone": TO, "message_content": "Hello"})
+    assert [id] == [hint.job_id for hint in take(rt)]
+    assert 1 == len(entries(db)), "the second entry is removed"
+
+
+def test_entries_of_finished_and_waiting_jobs_are_removed(rt: Runtime, db: Database) -> None:
+    canceled = insert(db)
+    db.execute("select messaging.cancel(%s)", [canceled])
+    later = insert(db)
+    db.execute("select messaging.reschedule(%s, now() + interval '1 day')", [later])
+    assert [] == take(rt)
+    assert [] == entries(db)
+
+
+def test_an_entry_with_a_whole_message_is_adopted_once(rt: Runtime, db: Database) -> None:
+    id = uuid4()
+    whole = {"job_id": str(id), "recipient_phone": "+1 (555) 555-0100", "message_content": "Hi"}
+    put(db, whole)
+    put(db, whole)
+    take(rt)
+    assert "sent" not in {row(db, id).status}
+    work(rt)
+    job = row(db, id)
+    assert ("sent", TO, "Hi") == (job.status, job.recipient_phone, job.message_content)
+    assert 1 == db.execute("select count(*) from message_jobs").fetchall()[0][0]
+    assert [] == entries(db)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (42, "the entry is not a JSON object"),
+        ("text", "the entry is not a JSON object"),
+        ([1, 2], "the entry is not a JSON object"),
+        ({}, "the entry names no job and no recipient"),
+        ({"job_id": "nonsense"}, "there is no message nonsense"),
+        ({"job_id": 7}, "there is no message 7"),
+        (
+            {"recipient_phone": TO},
+            "message_content is missing: give a text, a template or media_urls",
+        ),
+        (
+            {"recipient_phone": TO, "message_content": "x", "scheduled_for": "soonish"},
+            'invalid input syntax for type timestamp with time zone: "soonish"',
+        ),
+    ],
+)
+def test_an_entry_nobody_can_use_goes_to_the_dead_letters_with_its_reason(
+    rt: Runtime, db: Database, message: object, reason: str
+) -> None:
+    put(db, message)
+    assert [] == take(rt)
+    assert [] == entries(db)
+    (letter,) = entries(db, "sms_dlq")
+    assert isinstance(letter, dict)
+    assert (reason, message, "sms_queue") == (
+        letter["reason"],
+        letter["message"],
+        letter["queue"],
+    )
+
+
+def test_a_bare_row_is_prepared_before_it_is_handed_out(rt: Runtime, db: Database) -> None:
+    (template,) = db.execute(
+        "insert into message_templates (name, content_template, template_vars) "
+        "values ('hello', 'Hello {{name}}, {{what}}!', '{\"what\": \"hi\"}') returning id"
+    ).fetchall()[0]
+    id = insert(
+        db,
+        recipient_phone="+1 555 555 0100",
+        message_content="",
+        template_id=template,
+        template_vars=Jsonb({"name": "Ada"}),
+    )
+    assert [id] == [hint.job_id for hint in take(rt)]
+    job = row(db, id)
+    assert (TO, "Hello Ada, hi!") == (job.recipient_phone, job.message_content)
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"recipient_phone": "call me"}, "number"),
+        ({"recipient_phone": "555 0100"}, "+"),
+    ],
+)
+def test_a_bare_row_that_cannot_be_sent_fails_with_the_reason(
+    rt: Runtime, db: Database, columns: dict[str, object], named: str
+) -> None:
+    id = insert(db, **columns)
+    assert [] == take(rt)
+    assert "failed" == row(db, id).status
+    (details,) = db.execute(
+        "select error_details ->> 'message' from message_jobs where id = %s", [id]
+    ).fetchall()[0]
+    assert named in details
+
+
+def test_a_missing_variable_fails_the_row_and_is_named(rt: Runtime, db: Database) -> None:
+    (template,) = db.execute(
+        "insert into message_templates (name, content_template) "
+        "values ('hello', 'Hello {{name}}') returning id"
+    ).fetchall()[0]
+    id = insert(db, message_content="", template_id=template)
+    assert [] == take(rt)
+    (details,) = db.execute(
+        "select error_details ->> 'message' from message_jobs where id = %s", [id]
+    ).fetchall()[0]
+    assert "name" in details
+
+
+@pytest.mark.parametrize(
+    ("jobs", "largest", "sizes"),
+    [(0, 50, []), (3, 50, [1, 1, 1]), (8, 50, [1] * 8), (80, 50, [10] * 8), (900, 50, [50] * 18)],
+)
+def test_few_jobs_travel_alone_and_many_share_tasks(
+    jobs: int, largest: int, sizes: list[int]
+) -> None:
+    hints = [Hint(job_id=JobId(uuid4()), msg_id=n) for n in range(jobs)]
+    assert sizes == [len(chunk) for chunk in bridge.cut(hints, largest)]
+
+
+def test_a_rate_limit_keeps_the_window_to_two_seconds(environment: dict[str, str]) -> None:
+    limited = load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "10"})
+    assert (1, 20) == (bridge.largest_chunk(limited), bridge.window(limited))
+    free = load(environment)
+    assert (free.chunk, free.bridge_window) == (bridge.largest_chunk(free), bridge.window(free))
+
+
+def test_the_bell_wakes_the_bridge(rt: Runtime, db: Database) -> None:
+    found = threading.Event()
+    id = _insert_when_listening(rt, db, found)
+    assert found.is_set()
+    assert "pending" == row(db, id).status
+
+
+def _insert_when_listening(rt: Runtime, db: Database, found: threading.Event) -> JobId:
+    """Runs the bridge until it has yielded the job that is inserted after it began to listen."""
+    ids: list[JobId] = []
+
+    def room() -> int:
+        if not ids:
+            ids.append(JobId(insert(db)))
+        return 1
+
+    for chunks in bridge.chunks(rt, Lane.NORMAL, room):
+        if [ids[0]] == [hint.job_id for chunk in chunks for hint in chunk]:
+            found.set()
+            break
+    return ids[0]
+
+
+def test_no_entry_is_leased_while_celerys_queue_is_full(rt: Runtime, db: Database) -> None:
+    insert(db)
+    asked: list[int] = []
+
+    def room() -> int:
+        asked.append(1)
+        return 0 if len(asked) < 3 else 1
+
+    next(bridge.chunks(rt, Lane.NORMAL, room))
+    assert 3 == len(asked)
+
+
+def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> None:
+    from datetime import timedelta
+
+    from messaging.postgres import bell
+
+    with (
+        bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as first,
+        bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as second,
+        bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as other_lane,
+    ):
+        assert (True, False, True) == (bool(first), bool(second), bool(other_lane))

@@ -1,0 +1,145 @@
+"""Native scheduling: handing texts over to Twilio, and taking them back."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging import handover, promotion, reconciliation, runtime
+from messaging.local.simulator import Simulator
+from messaging.local.simulator.rules import Call, Kind, Rule
+from messaging.runtime import Runtime
+from messaging.settings import load
+from tests.integration.story import entries, insert, kinds, row
+from tests.integration.test_time import ahead
+
+Database = Connection[TupleRow]
+
+
+@pytest.fixture
+def rt(environment: dict[str, str]) -> Iterator[Runtime]:
+    opened = runtime.build(load({**environment, "TWILIO_NATIVE_SCHEDULING": "true"}))
+    yield opened
+    opened.close()
+
+
+def later(db: Database, wait: timedelta = timedelta(hours=2), **columns: object) -> UUID:
+    (time,) = db.execute("select now() + %s", [wait]).fetchall()[0]
+    return insert(db, scheduled_for=time, **columns)
+
+
+def statuses(twilio: Simulator) -> list[str]:
+    return [message.status for message in twilio.ledger.outbound]
+
+
+def test_a_text_within_twilios_window_is_handed_over_and_not_promoted(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    assert 1 == handover.hand_over(rt)
+    job = row(db, id)
+    assert ("scheduled", "scheduled") == (job.status, job.delivery_status)
+    assert [job.twilio_sid] == [message.sid for message in twilio.ledger.outbound]
+    ahead(db, id, 3 * 3600)
+    assert (0, 0) == (promotion.promote(rt), handover.hand_over(rt))
+    assert ["scheduled"] == statuses(twilio)
+
+
+@pytest.mark.parametrize("wait", [timedelta(minutes=14), timedelta(days=34, minutes=1)])
+def test_a_text_near_the_edge_of_the_window_stays_here(
+    rt: Runtime, db: Database, twilio: Simulator, wait: timedelta
+) -> None:
+    later(db, wait)
+    assert (0, []) == (handover.hand_over(rt), statuses(twilio))
+
+
+def test_a_text_canceled_here_is_canceled_at_twilio(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    assert [("canceling",)] == db.execute("select messaging.cancel(%s)", [id]).fetchall()
+    assert 1 == handover.take_back(rt)
+    assert ("canceled", ["canceled"]) == (row(db, id).status, statuses(twilio))
+    assert ["settled", "canceling", "recalled"] == kinds(db, id)
+
+
+def test_a_rescheduled_text_comes_back_and_waits_here(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    db.execute("select messaging.reschedule(%s, now() + interval '1 minute')", [id])
+    handover.take_back(rt)
+    assert ("scheduled", None) == (row(db, id).status, row(db, id).twilio_sid)
+    ahead(db, id, 60)
+    assert 1 == promotion.promote(rt)
+    assert ["canceled"] == statuses(twilio)
+
+
+def test_a_text_that_twilio_has_begun_to_send_is_too_late_to_take_back(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    twilio.advance(3 * 3600)
+    db.execute("select messaging.cancel(%s)", [id])
+    assert 0 == handover.take_back(rt)
+    ahead(db, id, 3600)
+    assert 1 == handover.follow(rt)
+    assert "sent" == row(db, id).status
+
+
+def test_a_cancel_that_twilio_does_not_answer_is_asked_again(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    db.execute("select messaging.cancel(%s)", [id])
+    fault = twilio.faults.add(Rule(kind=Kind.ERROR_BEFORE, call=Call.UPDATE))
+    assert (0, "scheduled") == (handover.take_back(rt), row(db, id).status)
+    twilio.faults.remove(fault)
+    ahead(db, id, 60)
+    assert (1, "canceled") == (handover.take_back(rt), row(db, id).status)
+
+
+def test_what_twilio_will_not_keep_stays_here_and_is_never_sent_now(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    fault = twilio.faults.add(Rule(kind=Kind.REJECT, code=35114))
+    id = later(db)
+    assert (0, "scheduled") == (handover.hand_over(rt), row(db, id).status)
+    twilio.faults.remove(fault)
+    assert 0 == handover.hand_over(rt), "it is not offered again"
+    assert ([], []) == (statuses(twilio), entries(db))
+    ahead(db, id, 3 * 3600)
+    assert 1 == promotion.promote(rt)
+
+
+def test_a_handover_in_doubt_that_twilio_has_is_found_and_kept_there(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.RESET_AFTER, count=1))
+    id = later(db)
+    handover.hand_over(rt)
+    assert "in_doubt" == row(db, id).status
+    ahead(db, id, 5)
+    reconciliation.reconcile(rt)
+    assert ("scheduled", "scheduled") == (row(db, id).status, row(db, id).delivery_status)
+    assert 0 == handover.hand_over(rt)
+
+
+def test_a_handover_in_doubt_that_twilio_has_not_goes_back_to_waiting(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.RESET_BEFORE, count=1))
+    id = later(db)
+    handover.hand_over(rt)
+    for seconds in (5, 60, 60):
+        ahead(db, id, seconds)
+        reconciliation.reconcile(rt)
+    assert ("scheduled", None) == (row(db, id).status, row(db, id).twilio_sid)
+    assert [] == entries(db)

@@ -1,0 +1,197 @@
+"""What time does to jobs: promotion, the sweep, reconciliation."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging import promotion, reconciliation, upkeep
+from messaging.domain.job import JobId, Lane
+from messaging.local.simulator import Simulator
+from messaging.local.simulator.rules import Call, Kind, Rule
+from messaging.postgres import jobs
+from messaging.runtime import Runtime
+from tests.integration.story import entries, insert, kinds, row, take, work
+
+Database = Connection[TupleRow]
+
+
+def ahead(db: Database, id: UUID, seconds: float) -> None:
+    """Lets time pass for one job: all its times move into the past."""
+    db.execute(
+        "update message_jobs set due_at = due_at - make_interval(secs => %(s)s), "
+        "claimed_at = claimed_at - make_interval(secs => %(s)s) where id = %(id)s",
+        {"s": seconds, "id": id},
+    )
+
+
+def test_a_scheduled_job_is_promoted_when_its_time_has_come(rt: Runtime, db: Database) -> None:
+    id = insert(db, scheduled_for="2100-01-01T00:00:00Z", priority=9)
+    assert 0 == promotion.promote(rt)
+    db.execute("select messaging.reschedule(%s, now())", [id])
+    assert 1 == promotion.promote(rt)
+    assert "pending" == row(db, id).status
+    assert [{"job_id": str(id)}] == entries(db, "sms_priority_queue")
+
+
+def test_a_canceled_job_is_never_promoted(rt: Runtime, db: Database) -> None:
+    id = insert(db, scheduled_for="2100-01-01T00:00:00Z")
+    db.execute("select messaging.cancel(%s)", [id])
+    db.execute("update message_jobs set due_at = now() where id = %s", [id])
+    assert 0 == promotion.promote(rt)
+    assert ["canceled"] == kinds(db, id)
+
+
+def test_any_number_of_beats_promote_each_job_once(rt: Runtime, db: Database) -> None:
+    db.execute(
+        "insert into message_jobs (recipient_phone, message_content, status, scheduled_for) "
+        "select '+15555550100', 'n ' || n, 'scheduled', now() from generate_series(1, 3000) n"
+    )
+    with ThreadPoolExecutor(4) as pool:
+        promoted = sum(pool.map(lambda _: promotion.promote(rt), range(4)))
+    assert (3000, 3000) == (promoted, len(entries(db)))
+
+
+def test_a_job_whose_worker_died_is_in_doubt_after_its_lease(rt: Runtime, db: Database) -> None:
+    id = JobId(insert(db))
+    take(rt)
+    with rt.db.connection() as conn:
+        jobs.claim(conn, [id], rt.settings.lease)
+    assert 0 == upkeep.sweep(rt).in_doubt
+    ahead(db, id, rt.settings.send_lease)
+    assert 1 == upkeep.sweep(rt).in_doubt
+    assert ("in_doubt", ["swept"]) == (row(db, id).status, kinds(db, id))
+
+
+def test_a_pending_job_without_an_entry_gets_a_new_one(rt: Runtime, db: Database) -> None:
+    lost, kept = insert(db, message_content="lost"), insert(db, message_content="kept")
+    db.execute("delete from pgmq.q_sms_queue where message ->> 'job_id' = %s", [str(lost)])
+    assert 0 == upkeep.sweep(rt).restored
+    for id in (lost, kept):
+        ahead(db, id, 180)
+    assert 1 == upkeep.sweep(rt).restored
+    assert 2 == len(entries(db))
+    assert 0 == upkeep.sweep(rt).restored
+
+
+def in_doubt(rt: Runtime, db: Database, twilio: Simulator, kind: Kind, **columns: object) -> UUID:
+    """A job whose answer was not seen: Twilio has its text exactly if `kind` strikes after."""
+    fault = twilio.faults.add(Rule(kind=kind))
+    id = insert(db, **columns)
+    work(rt)
+    twilio.faults.remove(fault)
+    assert "in_doubt" == row(db, id).status
+    return id
+
+
+def test_a_text_that_twilio_has_is_found_and_not_sent_again(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_AFTER)
+    ahead(db, id, 5)
+    assert 1 == reconciliation.reconcile(rt)
+    job = row(db, id)
+    assert ("sent", [job.twilio_sid]) == (job.status, [m.sid for m in twilio.ledger.outbound])
+    assert ["settled", "reconciled"] == kinds(db, id)
+
+
+def test_a_text_that_twilio_has_not_is_sent_again_after_two_clean_reads(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    ahead(db, id, 5)
+    assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+    ahead(db, id, 50)
+    assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+    ahead(db, id, 60)
+    assert (1, "pending") == (reconciliation.reconcile(rt), row(db, id).status)
+    assert Counter({"sent": 1}) == work(rt).outcomes
+    assert (2, 1) == (row(db, id).attempt, len(twilio.ledger.outbound))
+
+
+def test_one_clean_read_is_no_proof_however_late(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    ahead(db, id, 3600)
+    assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+
+
+def test_a_list_that_does_not_answer_proves_nothing(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    twilio.faults.add(Rule(kind=Kind.ERROR_BEFORE, call=Call.LIST))
+    for _ in range(4):
+        ahead(db, id, 120)
+        assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+
+
+def test_two_alike_texts_in_doubt_never_share_a_sid(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    first = in_doubt(rt, db, twilio, Kind.RESET_AFTER)
+    second = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    for seconds in (5, 60, 60):
+        for id in (first, second):
+            ahead(db, id, seconds)
+        reconciliation.reconcile(rt)
+    assert ["pending", "sent"] == sorted(row(db, id).status for id in (first, second))
+
+
+def test_after_two_resends_out_of_doubt_a_person_decides(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.RESET_BEFORE))
+    id = insert(db)
+    for _ in range(3):
+        work(rt)
+        for seconds in (5, 60, 60):
+            ahead(db, id, seconds)
+            reconciliation.reconcile(rt)
+    assert ("held", 3) == (row(db, id).status, row(db, id).attempt)
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [("hold", "held"), ("fail", "failed"), ("resend", "retrying"), ("reconcile", "in_doubt")],
+)
+def test_an_unseen_answer_follows_the_jobs_policy(
+    rt: Runtime, db: Database, twilio: Simulator, policy: str, status: str
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.RESET_BEFORE))
+    id = insert(db, in_doubt_policy=policy)
+    work(rt)
+    assert status == row(db, id).status
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"), [("hold", "held"), ("fail", "failed"), ("resend", "pending")]
+)
+def test_a_job_that_was_swept_follows_its_policy_too(
+    rt: Runtime, db: Database, policy: str, status: str
+) -> None:
+    id = JobId(insert(db, in_doubt_policy=policy))
+    take(rt)
+    with rt.db.connection() as conn:
+        jobs.claim(conn, [id], timedelta(seconds=-1))
+    upkeep.sweep(rt)
+    reconciliation.reconcile(rt)
+    assert status == row(db, id).status
+
+
+def test_a_retry_waits_in_the_table_and_comes_back(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    fault = twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS))
+    id = insert(db)
+    work(rt)
+    assert ("retrying", []) == (row(db, id).status, entries(db))
+    twilio.faults.remove(fault)
+    ahead(db, id, 3600)
+    promotion.promote(rt)
+    assert Counter({"sent": 1}) == work(rt, Lane.NORMAL).outcomes
