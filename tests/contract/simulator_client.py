@@ -52,20 +52,32 @@ class Line:
 
     def __init__(self, simulator: Simulator, *, timeout: float = LIMIT) -> None:
         parts = urlsplit(simulator.base_url)
-        self._config = simulator.config
+        config = simulator.config
+        pair = f"{config.account_sid}:{config.auth_token}".encode()
+        self._authorization = f"Basic {b64encode(pair).decode()}"
+        self._messages = f"/2010-04-01/Accounts/{config.account_sid}/Messages.json"
         self._http = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
 
     def create(self, *, to: str = TO, body: str = "Hello", **fields: str) -> Answer:
         """Send a text, from the default number."""
         form = {"To": to, "From": DEFAULT_NUMBER, "Body": body} | fields
-        path = f"/2010-04-01/Accounts/{self._config.account_sid}/Messages.json"
-        return self.ask("POST", path, urlencode(form))
+        return self.ask("POST", self._messages, urlencode(form))
+
+    def create_at_once(self, bodies: list[str]) -> list[str]:
+        """Write several requests before reading; returns the bodies in the order of answers."""
+        self._http.connect()
+        for body in bodies:
+            form = urlencode({"To": TO, "From": DEFAULT_NUMBER, "Body": body})
+            head = f"POST {self._messages} HTTP/1.1\r\nAuthorization: {self._authorization}\r\n"
+            self._http.send(f"{head}Content-Length: {len(form)}\r\n\r\n{form}".encode())
+        received = b""
+        while received.count(b"subresource_uris") < len(bodies):
+            received += self._http.sock.recv(65536)
+        return [one.partition(b'"')[0].decode() for one in received.split(b'"body": "')[1:]]
 
     def ask(self, method: str, path: str, content: str | None = None) -> Answer:
         """Any request, with the account's credentials."""
-        pair = f"{self._config.account_sid}:{self._config.auth_token}".encode()
-        headers = {"Authorization": f"Basic {b64encode(pair).decode()}"}
-        self._http.request(method, path, content, headers)
+        self._http.request(method, path, content, {"Authorization": self._authorization})
         answer = self._http.getresponse()
         text = answer.read()
         return Answer(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
+from messaging.errors import Misconfigured
 from messaging.local.simulator.config import Config
 from messaging.local.simulator.rules import Rule
 from messaging.local.simulator.server import run
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return 2
     try:
         run(config)
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"Cannot listen on {config.host}:{config.port}: {error}.", file=sys.stderr)
         return 1

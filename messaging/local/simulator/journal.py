@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from messaging.errors import Misconfigured
 from messaging.local.simulator.clock import parse_iso8601
 from messaging.local.simulator.message import Message, entry
 
@@ -25,12 +26,15 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def read(self) -> Iterator[Message]:
-        """The messages of earlier runs, in the order in which they were accepted."""
+        """The messages of earlier runs, in the order in which they were accepted.
+
+        Raises Misconfigured, naming the line, if the file is no ledger.
+        """
         self._drop_torn_line()
         last: dict[str, Message] = {}
         with self._path.open("rb") as file:
-            for line in file:
-                message = _message(json.loads(line))
+            for number, line in enumerate(file, 1):
+                message = self._read(number, line)
                 last[message.sid] = message
         yield from last.values()
 
@@ -45,6 +49,15 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _read(self, number: int, line: bytes) -> Message:
+        try:
+            return _message(json.loads(line))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Misconfigured(
+                f"{self._path}, line {number} is no entry of a simulator's ledger: {error!r}. "
+                "Name another file, or remove this one."
+            ) from error
 
     def _drop_torn_line(self) -> None:
         """Cut off a line that was being written when the simulator was killed."""

@@ -50,7 +50,7 @@ class Simulator:
                 thread.join(10)
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the port is taken."""
+        """Listen. Raises OSError if the port is taken, Misconfigured if the file is no ledger."""
         loop = asyncio.get_running_loop()
         self._exchange = open_exchange(self._wanted, loop)
         life.resume(self._exchange)
@@ -142,7 +142,10 @@ class Simulator:
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError if the port is taken."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises OSError if the port is taken, Misconfigured if the ledger file is none.
+    """
     with asyncio.Runner(loop_factory=fast_loop) as runner:
         runner.run(_serve_until_told(config))
 
