@@ -13,6 +13,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from messaging.domain.receipt import RANK
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import wait_until
 from messaging.postgres.migrate import migrate
@@ -169,6 +170,16 @@ def test_a_replayed_request_changes_nothing(web: Web, conn: Connection[TupleRow]
     after = conn.execute("select updated_at from message_jobs where id = %s", [job_id]).fetchone()
     assert before == after
     assert [("delivered", job_id, 1)] == journal(conn, sid)
+
+
+def test_the_database_ranks_twilios_words_as_the_domain_does(conn: Connection[TupleRow]) -> None:
+    words = [*RANK, "teleported"]
+    rows = conn.execute(
+        "select messaging.delivery_rank(word) from unnest(%s::text[]) with ordinality as w (word, n)"
+        " order by n",
+        [words],
+    ).fetchall()
+    assert [RANK.get(word, 0) for word in words] == [rank for (rank,) in rows]
 
 
 def test_an_error_code_is_kept(web: Web, conn: Connection[TupleRow], sid: str) -> None:
