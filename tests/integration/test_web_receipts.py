@@ -175,8 +175,8 @@ def test_a_replayed_request_changes_nothing(web: Web, conn: Connection[TupleRow]
 def test_the_database_ranks_twilios_words_as_the_domain_does(conn: Connection[TupleRow]) -> None:
     words = [*RANK, "teleported"]
     rows = conn.execute(
-        "select messaging.delivery_rank(word) from unnest(%s::text[]) with ordinality as w (word, n)"
-        " order by n",
+        "select messaging.delivery_rank(word)"
+        " from unnest(%s::text[]) with ordinality as given (word, n) order by n",
         [words],
     ).fetchall()
     assert [RANK.get(word, 0) for word in words] == [rank for (rank,) in rows]
