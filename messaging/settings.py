@@ -5,7 +5,7 @@ prefixes; the rest begin with `MESSAGING_`. A secret may come from a file: set `
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from pydantic import (
 from messaging.domain.job import InDoubtPolicy
 from messaging.errors import Misconfigured
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _named(*names: str) -> AliasChoices:
@@ -283,22 +283,26 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if problems := "\n".join(self._misfits()):
+            raise ValueError(problems)
+        return self
+
+    def _misfits(self) -> Iterator[str]:
         if self.twilio_native_scheduling and not self.twilio_messaging_service_sid:
-            raise ValueError(
+            yield (
                 "TWILIO_NATIVE_SCHEDULING needs TWILIO_MESSAGING_SERVICE_SID: without one, "
-                "Twilio drops the schedule and sends at once"
+                "Twilio drops the schedule and sends at once."
             )
         if bool(self.twilio_api_key) != bool(self.twilio_api_secret):
-            raise ValueError("TWILIO_API_KEY and TWILIO_API_SECRET go together: set both")
+            yield "TWILIO_API_KEY and TWILIO_API_SECRET go together: set both."
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout
         if self.send_lease <= longest_send:
-            raise ValueError(
+            yield (
                 f"MESSAGING_SEND_LEASE must be more than {longest_send:g} s, the longest that a "
-                "send can take (MESSAGING_SEND_DEADLINE, _CONNECT_TIMEOUT and _READ_TIMEOUT)"
+                "send can take (MESSAGING_SEND_DEADLINE, _CONNECT_TIMEOUT and _READ_TIMEOUT)."
             )
         if self.entry_lease <= self.send_lease:
-            raise ValueError("MESSAGING_ENTRY_LEASE must be more than MESSAGING_SEND_LEASE")
-        return self
+            yield "MESSAGING_ENTRY_LEASE must be more than MESSAGING_SEND_LEASE."
 
     @property
     def direct_url(self) -> str:
@@ -395,9 +399,11 @@ def _values(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
         if not path or name in values:
             continue
         try:
-            values[name] = Path(path).read_text().strip()
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             problems.append(f"{name}_FILE: {path} cannot be read ({error.strerror}).")
+        except UnicodeDecodeError:
+            problems.append(f"{name}_FILE: {path} is not text in UTF-8.")
     return values
 
 
@@ -406,6 +412,9 @@ def _sentence(problem: Mapping[str, object]) -> str:
     name = str(location[0]) if isinstance(location, tuple) and location else ""
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "missing":
-        wanted = " or ".join(names_of(name)) if name in Settings.model_fields else name
-        return f"{wanted} is not set."
-    return f"{name}: {message}." if name else f"{message}."
+        return f"{' or '.join(_synonyms(name))} is not set."
+    return f"{name}: {message}." if name else message
+
+
+def _synonyms(name: str) -> tuple[str, ...]:
+    return next(names for field in Settings.model_fields if name in (names := names_of(field)))
