@@ -47,6 +47,14 @@ def failure(stage: Stage, reason: str) -> NotSent | InDoubt:
     return NotSent(reason=reason, retry_after=wait, costs_retry=False)
 
 
+def unexpected(stage: Stage, error: BaseException) -> NotSent | InDoubt:
+    """The answer of a text on which our own code failed. It costs a retry, so that a text that
+    fails like this every time comes to an end. The error's words may quote the text: only its
+    name is told."""
+    reason = f"Sending failed here, by mistake: {type(error).__name__}."
+    return InDoubt(reason=reason) if stage.may_have_arrived else NotSent(reason=reason)
+
+
 def answer(status: int, headers: Mapping[str, str], body: str) -> Answer:
     """What an answer to a create request means. `headers` have names in lower case."""
     said = _object(body)

@@ -140,9 +140,7 @@ class Gateway:
         except NeedsService as error:
             return _misconfigured(str(error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
-            return classify.failure(
-                progress.stage, f"Something unexpected failed here: {type(error).__name__}."
-            )
+            return classify.unexpected(progress.stage, error)
 
     def _ask(self, question: Callable[[Api], Awaitable[T]]) -> T | Unanswered:
         try:

@@ -44,9 +44,10 @@ async def find(api: Api, to: Phone, since: datetime) -> tuple[Listed, ...] | Una
     """
     begin = since.replace(microsecond=0)
     found: list[Listed] = []
+    uri: str | None = None
     try:
-        response = await api.messages(to=to, page_size=PAGE_SIZE)
         for _ in range(MOST_PAGES):
+            response = await (api.page(uri) if uri else api.messages(to=to, page_size=PAGE_SIZE))
             if response.status_code != 200:
                 return _not_clean(response)
             page = listing.page(response.text)
@@ -54,7 +55,7 @@ async def find(api: Api, to: Phone, since: datetime) -> tuple[Listed, ...] | Una
             found += [message for message in recent if message.direction.startswith("outbound")]
             if not recent or page.next_uri is None:
                 return tuple(found)
-            response = await api.page(page.next_uri)
+            uri = page.next_uri
     except Failed as failed:
         return Unanswered(reason=failed.reason)
     except (ValueError, TypeError) as error:

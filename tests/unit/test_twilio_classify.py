@@ -68,6 +68,18 @@ def test_what_was_never_written_costs_no_retry(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    "stage, expected",
+    [(stage, "InDoubt" if stage.may_have_arrived else "NotSent True") for stage in Stage],
+)
+def test_a_mistake_of_ours_costs_a_retry_and_quotes_nothing(stage: Stage, expected: str) -> None:
+    answer = classify.unexpected(stage, ValueError("+15551230000"))
+    costs = f" {answer.costs_retry}" if isinstance(answer, NotSent) else ""
+    assert expected == f"{type(answer).__name__}{costs}"
+    assert "ValueError" in answer.reason
+    assert "+1555" not in answer.reason
+
+
+@pytest.mark.parametrize(
     "body, expected",
     [
         (created(), Accepted(sid=Sid(SID), status="queued", segments=2)),
