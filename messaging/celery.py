@@ -27,4 +27,11 @@ def _open(sender: Any = None, **_: Any) -> None:
         runtime.current()
 
 
+@beat_init.connect
+def _begin_at_once(sender: Any, **_: Any) -> None:
+    """Every periodic task runs when beat starts; the first texts would wait 5 s for a bridge."""
+    for entry in sender.scheduler.schedule.values():
+        entry.last_run_at -= entry.schedule.run_every
+
+
 __all__ = ["app"]
