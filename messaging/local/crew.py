@@ -16,24 +16,26 @@ from messaging.local.supervisor import Role
 _SERVERS_STAGE = 9
 
 
-def of_command(
-    command: Command,
-    environment: Environment,
-    guard: Guard,
-    *,
-    name: str | None = None,
-    more: Sequence[str] = (),
-) -> Role:
-    """A process of the Procfile, perhaps under another name and with more words."""
-    program = Program(
-        argv=(*command.argv, *more), environment=environment.variables, folder=Path.cwd()
-    )
-    return Role(
-        name=name or command.name,
-        launch=partial(Process, program, output=subprocess.PIPE, guard=guard),
-        stage=command.stage,
-        patience=command.patience,
-    )
+def of_command(command: Command, environment: Environment, guard: Guard) -> Role:
+    """A process of the Procfile."""
+    argv = command.argv(environment.variables)
+    return _role(command, command.name, argv, environment, guard)
+
+
+def workers(environment: Environment, guard: Guard, *, count: int) -> list[Role]:
+    """So many processes that send."""
+    names = enumerate(worker_names(count), start=1)
+    return [
+        _role(WORKER, name, WORKER.argv(environment.variables, number), environment, guard)
+        for number, name in names
+    ]
+
+
+def simulator(environment: Environment, guard: Guard, *, port: int, ledger: Path) -> Role:
+    """What stands for Twilio: what it accepted is kept in the file `ledger`."""
+    words = ("-m", "messaging.local.simulator", "--port", str(port), "--ledger-file", str(ledger))
+    # Like the web process it is there until no worker sends any more.
+    return _role(WEB, "simulator", (sys.executable, *words), environment, guard)
 
 
 def of_server(server: Server) -> Role:
@@ -41,23 +43,9 @@ def of_server(server: Server) -> Role:
     return Role(name=server.name.lower(), launch=server.launch, stage=_SERVERS_STAGE, patience=10.0)
 
 
-def simulator(environment: Environment, guard: Guard, *, port: int, ledger: Path) -> Role:
-    """What stands for Twilio: what it accepted is kept in the file `ledger`."""
-    words = ["-m", "messaging.local.simulator", "--port", str(port), "--ledger-file", str(ledger)]
-    program = Program(
-        argv=(sys.executable, *words), environment=environment.variables, folder=Path.cwd()
-    )
-    return Role(
-        name="simulator",
-        launch=partial(Process, program, output=subprocess.PIPE, guard=guard),
-        stage=WEB.stage,
-        patience=2.0,
-    )
-
-
-def workers(environment: Environment, guard: Guard, *, count: int) -> list[Role]:
-    """So many processes that send; Celery wants a name of its own for each."""
-    return [
-        of_command(WORKER, environment, guard, name=name, more=("-n", f"{name}@%h"))
-        for name in worker_names(count)
-    ]
+def _role(
+    like: Command, name: str, argv: Sequence[str], environment: Environment, guard: Guard
+) -> Role:
+    program = Program(argv=argv, environment=environment.variables, folder=Path.cwd())
+    launch = partial(Process, program, output=subprocess.PIPE, guard=guard)
+    return Role(name=name, launch=launch, stage=like.stage, patience=like.patience)

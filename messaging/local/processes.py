@@ -1,13 +1,17 @@
-"""The commands of our processes: what the Procfile says, for `messaging up` to run."""
+"""The commands of our processes: the lines of the Procfile, for `messaging up` to run."""
 
+import re
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _PROGRAMS = {
     "python": (sys.executable,),
     "celery": (sys.executable, "-m", "celery", "--quiet"),  # quiet: no banner
 }
+_VARIABLE = re.compile(r"\$\{(\w+):[-?]([^}]*)\}")
+"""${NAME:-default}; the default of ${NAME:?complaint} is a complaint that never comes up here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,32 +20,48 @@ class Command:
 
     name: str
     line: str
-    """As in the Procfile."""
+    """As in the Procfile, which a shell reads: with ${NAME:-default} and $$."""
     stage: int
     patience: float
 
-    @property
-    def argv(self) -> tuple[str, ...]:
-        """To be run with this interpreter and its packages, whatever PATH says."""
-        program, *words = shlex.split(self.line)
-        return (*_PROGRAMS[program], *words)
+    def argv(self, variables: Mapping[str, str], number: int = 1) -> tuple[str, ...]:
+        """To be run with this interpreter and its packages, whatever PATH says.
+
+        `number` stands for the shell's $$, which tells several of a kind apart.
+        """
+        line = _VARIABLE.sub(lambda found: variables.get(found[1]) or found[2], self.line)
+        words = shlex.split(line.replace("$$", str(number)))
+        # Assignments before the program are for a shell: the environment has them already.
+        start = next(i for i, word in enumerate(words) if word in _PROGRAMS)
+        return (*_PROGRAMS[words[start]], *words[start + 1 :])
 
 
 WEB = Command(name="web", line="python -m messaging.web", stage=1, patience=3.0)
 WORKER = Command(
     name="worker",
-    line="celery -A messaging.celery worker -Q deliver.urgent,deliver.normal --pool threads -c 16",
+    line="celery -A messaging.celery worker --queues deliver.urgent,deliver.normal "
+    "--pool threads --concurrency ${WORKER_CONCURRENCY:-16} "
+    "--hostname worker-$$@%h --without-gossip --without-mingle",
     stage=0,
     patience=6.0,
 )
 BRIDGE = Command(
     name="bridge",
-    line="celery -A messaging.celery worker -Q bridge,upkeep --pool threads -c 8",
+    line="celery -A messaging.celery worker --queues bridge,upkeep "
+    "--pool threads --concurrency 8 "
+    "--hostname bridge-$$@%h --without-gossip --without-mingle",
     stage=0,
-    patience=3.0,
+    patience=1.5,  # its runs last 10 s; what it does may be lost
 )
-BEAT = Command(name="beat", line="celery -A messaging.celery beat", stage=0, patience=3.0)
-FLOWER = Command(name="flower", line="celery -A messaging.celery flower", stage=0, patience=1.0)
+BEAT = Command(name="beat", line="celery -A messaging.celery beat", stage=0, patience=2.0)
+FLOWER = Command(
+    name="flower",
+    line="FLOWER_BASIC_AUTH=${FLOWER_BASIC_AUTH:?is not set: choose user:password} "
+    "celery -A messaging.celery flower "
+    "--address=${FLOWER_ADDRESS:-127.0.0.1} --port=${FLOWER_PORT:-5555}",
+    stage=0,
+    patience=1.0,
+)
 ALL = (WEB, WORKER, BRIDGE, BEAT, FLOWER)
 
 

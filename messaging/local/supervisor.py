@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
 
 from messaging.errors import MessagingError
@@ -73,9 +74,7 @@ class Supervisor:
         self._children.append(child)
         self._launch(child)
 
-    def run(
-        self, *, until: Callable[[], bool] = lambda: False, limit: float = float("inf")
-    ) -> bool:
+    def run(self, *, until: Callable[[], bool] = lambda: False, limit: float = inf) -> bool:
         """Look after the children until `until()`; False after `limit` seconds or when stopped."""
         end = time.monotonic() + limit
         with self._patience():
@@ -192,16 +191,17 @@ class Supervisor:
         child.process = None
 
     def _stop(self, children: Sequence[_Child], asked: int) -> None:
+        """Ask them, and bury each when it has ended or has had its time."""
+        began = time.monotonic()
         for child in children:
             if child.process:
                 child.process.ask()
-        end = time.monotonic() + max(child.role.patience for child in children)
-        while any(_lives(child) for child in children) and time.monotonic() < end:
-            if self._asked > asked:
-                break
+        while left := [child for child in children if child.process]:
+            patience = time.monotonic() - began if self._asked == asked else inf
+            for child in left:
+                if not _lives(child) or patience > child.role.patience:
+                    self._bury(child)
             self._turn()
-        for child in children:
-            self._bury(child)
 
 
 def _lives(child: _Child) -> bool:
