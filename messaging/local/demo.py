@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from messaging.domain.job import JobId
-from messaging.domain.phone import mask
 from messaging.local.watch import Watch, has_ended
 from messaging.postgres.messages import Message
 
@@ -24,7 +23,7 @@ _COLOURS = {
     "failed": "bold red",
     "undelivered": "bold red",
 }
-_COLUMNS = ("message", "to", "status", "delivery", "sent", "delivered", "SID", "why")
+_COLUMNS = ("message", "status", "delivery", "sent", "delivered", "SID, or why not")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ class Demo:
         """How they stand, as a table."""
         table = Table(box=box.SIMPLE, header_style="dim", padding=(0, 1))
         for column in _COLUMNS:
-            table.add_column(column, no_wrap=column != "why")
+            table.add_column(column, no_wrap=column != _COLUMNS[-1])
         for scene, message in zip(self._scenes, self._messages, strict=False):
             table.add_row(*_row(scene.name, message))
         return table
@@ -105,18 +104,12 @@ def _row(name: str, message: Message) -> tuple[Text, ...]:
     delivery = message.delivery_status or ""
     return (
         Text(name, "bold"),
-        Text(mask(message.recipient_phone)),
         Text(message.status, _COLOURS.get(message.status, "yellow")),
         Text(delivery, _COLOURS.get(delivery, "yellow")),
         Text(_after(message, message.sent_at)),
         Text(_after(message, message.delivered_at)),
-        Text(_short(message.twilio_sid), "dim"),
-        Text(_why(message)),
+        Text(message.twilio_sid or _why(message), "dim" if message.twilio_sid else ""),
     )
-
-
-def _short(sid: str | None) -> str:
-    return f"{sid[:9]}…" if sid else ""
 
 
 def _after(message: Message, then: datetime | None) -> str:

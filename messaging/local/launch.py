@@ -83,6 +83,7 @@ class Launch:
         """Start what stands for Twilio, where no real credentials are given."""
         if self.is_simulated:
             ledger = self._data / "simulator" / "ledger.jsonl"
+            ledger.parent.mkdir(mode=0o700, exist_ok=True)  # numbers and bodies are in it
             port = self._addresses.simulator
             role = crew.simulator(self._environment, self._guard, port=port, ledger=ledger)
             self._supervisor.start(role)
@@ -185,4 +186,4 @@ class Launch:
         return demo.has_ended
 
     def _flower_login(self) -> str:
-        return f"messaging:{secret.kept(self._data / 'flower-password')}"
+        return f"messaging:{secret.kept(self._data / 'flower-password', size=12)}"

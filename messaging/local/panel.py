@@ -28,7 +28,7 @@ def facts(running: Running) -> list[Fact]:
     lines = [Fact(name="web", text=addresses.web_url, remark="/healthz  /readyz  /metrics")]
     if running.flower_login:
         name, _, password = running.flower_login.partition(":")
-        remark = f"the workers; user {name}, password {password}"
+        remark = f"shows the workers; user {name}, password {password}"
         lines.append(Fact(name="Flower", text=addresses.flower_url, remark=remark))
     lines.append(_twilio(running))
     if running.has_postgres:
@@ -60,5 +60,6 @@ def _twilio(running: Running) -> Fact:
 def _send(running: Running) -> Fact:
     ours = shown(Path(sys.executable).with_name("messaging"))
     program = "messaging" if shutil.which("messaging") else ours
-    text = f". {shown(running.data / 'env')}; {program} send --to +12025550123 --body Hello"
-    return Fact(name="send a text", text=text, remark="in another terminal; --wait shows its life")
+    source = f". {shown(running.data / 'env')}"
+    command = f"{program} send --to +12025550123 --body Hello --wait"
+    return Fact(name="send a text", text=f"{source}\n{command}", remark="in another terminal")

@@ -83,7 +83,9 @@ class Screen:
         self._print("")
 
     def line(self, name: str, text: str) -> None:
-        """A line that a process printed; its own colours stay."""
+        """A line that a process printed, unless it is empty; its own colours stay."""
+        if not text:
+            return
         said = Text.from_ansi(text) if "\x1b" in text else Text(text, _style(text))
         self._print(Text.assemble((self._prefix(name), self._colours.get(name, "white")), said))
 

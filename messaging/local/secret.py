@@ -6,10 +6,13 @@ import secrets
 from pathlib import Path
 
 
-def kept(file: Path) -> str:
-    """The secret in the file; one is made where there is none. Safe to put into a URL."""
+def kept(file: Path, *, size: int = 24) -> str:
+    """The secret in the file; one of `size` random bytes is made where there is none.
+
+    Its characters are safe in a URL; there are four for three bytes.
+    """
     if not (file.exists() and file.read_text().strip()):
-        write_private(file, secrets.token_urlsafe(24) + "\n")
+        write_private(file, secrets.token_urlsafe(size) + "\n")
     return file.read_text().strip()
 
 
