@@ -89,12 +89,17 @@ class Process:
         self._popen.wait()
         self._forget()
 
-    def stop(self, *, within: float) -> None:
-        """Ask it to end, wait for `within` seconds, then kill what is left of its group."""
+    def stop(self, *, within: float) -> int | None:
+        """Ask it to end, wait for `within` seconds, then kill what is left of its group.
+
+        Returns its exit code; None where it had to be killed.
+        """
         self.ask()
+        code = None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(within)
+            code = self._popen.wait(within)
         self.kill()
+        return code
 
     def _forget(self) -> None:
         """From now on its number may belong to somebody else."""
