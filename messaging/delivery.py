@@ -12,7 +12,7 @@ from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs, queues
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
-from messaging.steps.sending import send_claims
+from messaging.steps.sending import announce, send_claims
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
@@ -60,13 +60,16 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     write_before = rt.monotonic() + rt.settings.send_deadline
     with rt.db.connection() as conn:
         claims = jobs.claim(conn, [hint.job_id for hint in hints], rt.settings.lease)
-    rt.throttle.give_back(grant, len(hints) - len(claims))
 
     settled: Counter[str] = Counter()
-    for outcomes in send_claims(rt, claims, write_before):
+    for attempts in send_claims(rt, claims, write_before):
+        outcomes = [attempt.outcome for attempt in attempts]
         with rt.db.connection() as conn:
             done = jobs.settle(conn, outcomes, lane.queue, hints)
+        announce(rt, attempts)
         settled.update(_count(outcomes, done))
+    # Last, because a Redis that fails here must not cost an answer.
+    rt.throttle.give_back(grant, len(hints) - len(claims))
     return settled
 
 

@@ -15,7 +15,7 @@ from messaging.postgres import jobs, messages
 from messaging.postgres.jobs import Recall
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
-from messaging.steps.sending import send_claims
+from messaging.steps.sending import announce, send_claims
 
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
@@ -39,13 +39,15 @@ def hand_over(rt: Runtime) -> int:
     write_before = rt.monotonic() + rt.settings.send_deadline
     with rt.db.connection() as conn:
         claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
-    rt.throttle.give_back(grant, grant.slots - len(claims))
 
     kept: Counter[bool] = Counter()
-    for outcomes in send_claims(rt, claims, write_before):
+    for attempts in send_claims(rt, claims, write_before):
+        outcomes = [attempt.outcome for attempt in attempts]
         with rt.db.connection() as conn:
             jobs.settle(conn, outcomes, queue=None)
+        announce(rt, attempts)
         kept.update(outcome.handed_over for outcome in outcomes)
+    rt.throttle.give_back(grant, grant.slots - len(claims))
     if kept[True]:
         events.job_handed_over(jobs=kept[True])
     return kept[True]

@@ -1,6 +1,7 @@
 """Sends claimed jobs and says what each comes to. Nothing is recorded here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from messaging import events
@@ -13,13 +14,38 @@ _PAUSE = timedelta(seconds=30)
 """How long nothing is sent after Twilio refused our credentials or our sender."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A claim, Twilio's answer to it, and what that comes to."""
+
+    claim: Claim
+    answer: Answer
+    outcome: Outcome
+
+
 def send_claims(
     rt: Runtime, claims: Sequence[Claim], write_before: float
-) -> Iterator[list[Outcome]]:
-    """Sends claimed jobs at once and yields what they come to, in groups, as answers arrive."""
+) -> Iterator[list[Attempt]]:
+    """Sends claimed jobs at once and yields what they come to, in groups, as answers arrive.
+
+    No request is begun after `write_before`, a reading of the monotonic clock.
+    """
     by_job = {claim.id: claim for claim in claims}
     for answers in rt.twilio.send([_outgoing(claim, write_before) for claim in claims]):
-        yield [_outcome(rt, by_job[message.job_id], answer) for message, answer in answers]
+        yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
+
+
+def announce(rt: Runtime, attempts: Iterable[Attempt]) -> None:
+    """Says what people must know, and pauses sending where every send would fail.
+
+    To be called once the attempts are settled: a pause that fails must not cost an answer.
+    """
+    for attempt in attempts:
+        _announce_one(attempt)
+        answer = attempt.answer
+        if isinstance(answer, Rejected) and answer.fault is Fault.CONFIGURATION:
+            rt.throttle.pause(_PAUSE, answer.message)
+            events.sending_paused(seconds=_PAUSE.total_seconds(), reason=answer.message)
 
 
 def _outgoing(claim: Claim, write_before: float) -> Outgoing:
@@ -34,21 +60,20 @@ def _outgoing(claim: Claim, write_before: float) -> Outgoing:
     )
 
 
-def _outcome(rt: Runtime, claim: Claim, answer: Answer) -> Outcome:
-    result = outcome(claim, answer, rt.rules, rt.dice)
-    match answer:
-        case Rejected(fault=Fault.CONFIGURATION):
-            rt.throttle.pause(_PAUSE, answer.message)
-            events.sending_paused(seconds=_PAUSE.total_seconds(), reason=answer.message)
-        case Rejected(alert=True):
-            events.code_unknown(job_id=claim.id, code=answer.code, reason=answer.message)
-        case InDoubt():
-            events.job_doubted(job_id=claim.id, attempt=claim.attempt, reason=answer.reason)
-        case _:
-            pass
-    if result.status is Status.FAILED:
-        reason = str((result.error_details or {}).get("message", ""))
+def _attempt(rt: Runtime, claim: Claim, answer: Answer) -> Attempt:
+    return Attempt(claim=claim, answer=answer, outcome=outcome(claim, answer, rt.rules, rt.dice))
+
+
+def _announce_one(attempt: Attempt) -> None:
+    claim, answer = attempt.claim, attempt.answer
+    if isinstance(answer, Rejected) and answer.alert:
+        events.code_unknown(job_id=claim.id, code=answer.code, reason=answer.message)
+    if isinstance(answer, InDoubt):
+        events.job_doubted(job_id=claim.id, attempt=claim.attempt, reason=answer.reason)
+    if attempt.outcome.status is Status.FAILED:
         events.job_failed(
-            job_id=claim.id, attempt=claim.attempt, reason=reason, code=result.error_code
+            job_id=claim.id,
+            attempt=claim.attempt,
+            reason=str((attempt.outcome.error_details or {}).get("message", "")),
+            code=attempt.outcome.error_code,
         )
-    return result
