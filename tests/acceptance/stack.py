@@ -1,0 +1,168 @@
+"""The whole service as real processes, for tests that start it, hurt it and watch it."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+import psycopg
+from celery import Celery
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging import Messaging
+from messaging.local.guard import Guard
+from messaging.local.listening import is_healthy
+from messaging.local.ports import LOOPBACK, any_free
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
+from messaging.local.simulator import Config, Simulator
+from messaging.local.valkey import EmbeddedValkey
+from messaging.settings import load
+from tests.acceptance.child import Child
+
+_START_LIMIT = 60.0
+_LOOK = 0.1
+"""Seconds between two looks at a condition: each costs the database something."""
+QUICK = Config(queued_ms=(5, 20), delivered_ms=(10, 40))
+"""A Twilio whose texts arrive in less than a tenth of a second."""
+_CALLED = {"bridge-1": "bridge", "celerybeat": "beat"}
+"""What Celery calls them, and what we do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a stack is to be made of, and what its processes find in their environment."""
+
+    workers: int = 1
+    flower: bool = False
+    environment: Mapping[str, str]
+    twilio: Config = QUICK
+
+
+class Stack:
+    """Every process of the service, a database, a Valkey and a Twilio of its own."""
+
+    def __init__(self, shape: Shape, postgres: EmbeddedPostgres, folder: Path) -> None:
+        """Nothing starts yet; use it with `with`."""
+        self._shape = shape
+        self._postgres = postgres
+        self._folder = folder
+        self._closing = ExitStack()
+        self.children: dict[str, Child] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.push(self._closing)
+            self._open()
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _open(self) -> None:
+        enter = self._closing.enter_context
+        self.twilio = enter(Simulator.running(self._shape.twilio))
+        self.valkey = enter(EmbeddedValkey(self._folder / "valkey", throwaway=True))
+        database = enter(_database(self._postgres, f"stack_{id(self)}"))
+        self.web_port = any_free()
+        self.flower_port = any_free()
+        self.environment = self._environment(database)
+        self.settings = load(self.environment)
+        self.messaging = enter(Messaging(self.settings))
+        self.db: Connection[TupleRow] = enter(psycopg.connect(database, autocommit=True))
+        self._guard = Guard()
+        self._closing.callback(self._guard.close)
+        self._closing.callback(self._kill_all)
+        self._start()
+
+    def _environment(self, database: str) -> dict[str, str]:
+        twilio = self.twilio
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "LC_ALL": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+            "DATABASE_URL": database,
+            "REDIS_URL": self.valkey.url,
+            "TWILIO_ACCOUNT_SID": twilio.config.account_sid,
+            "TWILIO_AUTH_TOKEN": twilio.config.auth_token,
+            "TWILIO_MESSAGING_SERVICE_SID": twilio.config.messaging_services[0],
+            "TWILIO_API_BASE_URL": twilio.base_url,
+            "PUBLIC_BASE_URL": f"http://{LOOPBACK}:{self.web_port}",
+            "PORT": str(self.web_port),
+            "FLOWER_ADDRESS": LOOPBACK,
+            "FLOWER_PORT": str(self.flower_port),
+            **self._shape.environment,
+        }
+
+    def _start(self) -> None:
+        self._add("web", WEB)
+        self._add("bridge", BRIDGE)
+        for number in range(1, self._shape.workers + 1):
+            self._add(f"worker-{number}", WORKER, number)
+        self._add("beat", BEAT)
+        if self._shape.flower:
+            self._add("flower", FLOWER)
+        self.wait_until(self._is_ready, _START_LIMIT)
+
+    def _add(self, name: str, command: Command, number: int = 1) -> None:
+        self.children[name] = Child(
+            name=name,
+            argv=command.argv(self.environment, number),
+            environment=self.environment,
+            log=self._folder / f"{name}.log",
+            guard=self._guard,
+        )
+        self.children[name].start()
+
+    def _kill_all(self) -> None:
+        for child in self.children.values():
+            child.kill()
+
+    def _is_ready(self) -> bool:
+        wanted = {name for name in self.children if name not in ("web", "flower")}
+        return (
+            is_healthy(self.web_port, "/readyz")
+            and (not self._shape.flower or is_healthy(self.flower_port, "/healthcheck"))
+            and wanted <= self.answering()
+        )
+
+    def answering(self) -> set[str]:
+        """The workers, the bridge and beat, as far as they answer a ping."""
+        with Celery(broker=self.valkey.url, set_as_current=False) as app:
+            answers = app.control.ping(timeout=0.5)
+        names = {name.partition("@")[0] for answer in answers for name in answer}
+        return {_CALLED.get(name, name) for name in names}
+
+    def wait_until(self, condition: Callable[[], bool], limit: float = 60.0) -> None:
+        """Waits for a condition. Fails after `limit` seconds, saying how the jobs stand."""
+        end = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < end, f"not within {limit:g} s; jobs: {self.jobs()}"
+            time.sleep(_LOOK)
+
+    def jobs(self) -> dict[str, int]:
+        """How many jobs there are in each status."""
+        rows = self.db.execute("select status, count(*) from message_jobs group by 1")
+        return {status: count for status, count in rows}
+
+    def logs(self) -> str:
+        """What all processes have printed."""
+        return "\n".join(child.text() for child in self.children.values())
+
+
+@contextmanager
+def _database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
+    """A copy of the migrated database."""
+    with psycopg.connect(postgres.url, autocommit=True) as conn:
+        conn.execute(f"create database {name} template migrated".encode())
+        yield f"{postgres.url.rpartition('/')[0]}/{name}"
+        conn.execute(f"drop database {name} with (force)".encode())
