@@ -103,6 +103,10 @@ alter table public.message_jobs
     message_content <> '' or template_id is not null or cardinality(media_urls) > 0
   ) not valid,
   add constraint message_jobs_media check (cardinality(media_urls) <= 10) not valid,
+  -- Clients have no dates beyond: Python ends with the year 9999.
+  add constraint message_jobs_scheduled_for check (
+    scheduled_for between '1970-01-01 00:00:00+00' and '9999-01-01 00:00:00+00'
+  ) not valid,
   add constraint message_jobs_max_retries check (max_retries between 0 and 20) not valid,
   add constraint message_jobs_in_doubt_policy check (
     in_doubt_policy in ('reconcile', 'hold', 'resend', 'fail')

@@ -60,6 +60,7 @@ create function messaging.admit_new_job() returns trigger
 language plpgsql
 as $$
 begin
+  new.status := coalesce(new.status, 'pending');
   if new.status = 'pending' and new.scheduled_for > clock_timestamp() then
     new.status := 'scheduled';
   end if;

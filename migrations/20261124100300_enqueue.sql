@@ -51,6 +51,8 @@ return case
     )
   when cardinality(draft.media_urls) > 10 then
     format('media_urls has %s entries: Twilio takes at most 10', cardinality(draft.media_urls))
+  when draft.scheduled_for not between '1970-01-01 00:00:00+00' and '9999-01-01 00:00:00+00' then
+    'scheduled_for must be between the years 1970 and 9998'
   when draft.max_retries not between 0 and 20 then 'max_retries must be from 0 to 20'
   when draft.in_doubt_policy not in ('reconcile', 'hold', 'resend', 'fail') then
     'in_doubt_policy must be reconcile, hold, resend or fail'

@@ -224,8 +224,11 @@ begin
     status = case
       when j.status = 'sent' then j.status
       when latest.status = 'scheduled' then j.status
-      when latest.status = 'canceled' and j.handed_over_at is not null then
-        case when j.recall = 'reschedule' then j.status else 'canceled' end
+      when latest.status = 'canceled' then case
+        when j.recall = 'reschedule' then j.status
+        when messaging.can_become(j.status, 'canceled') then 'canceled'
+        else j.status
+      end
       else 'sent'
     end,
     twilio_sid = latest.sid,

@@ -50,7 +50,6 @@ class TemplateSource:
     name: str
     content_template: str
     template_vars: Mapping[str, object] | None = None
-    in_doubt_policy: InDoubtPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,7 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         max_retries=_retries(draft.max_retries),
         metadata=fields.json_object(draft.metadata, "metadata"),
         media_urls=media_urls,
-        in_doubt_policy=_policy(draft, template),
+        in_doubt_policy=_policy(draft.in_doubt_policy),
         idempotency_key=fields.key(draft.idempotency_key),
         encoding=size.encoding,
         segments=1 if media_urls else size.parts,
@@ -151,8 +150,7 @@ def _retries(value: int | None) -> int | None:
     return None if value is None else fields.whole(value, RETRIES, "max_retries")
 
 
-def _policy(draft: Draft, template: TemplateSource | None) -> InDoubtPolicy | None:
-    chosen = draft.in_doubt_policy or (template.in_doubt_policy if template else None)
+def _policy(chosen: InDoubtPolicy | None) -> InDoubtPolicy | None:
     try:
         return InDoubtPolicy(chosen) if chosen else None
     except ValueError:

