@@ -78,6 +78,8 @@ def _definitions(node: ast.AST, within: str) -> Iterator[tuple[str, Definition]]
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
+        if path.is_symlink():
+            continue
         if path.is_dir():
             if path.name not in _NOT_OURS and not path.name.endswith(("_cache", "__pycache__")):
                 yield from _walk(path)
