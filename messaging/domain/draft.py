@@ -136,9 +136,10 @@ def _content(draft: Draft, template: TemplateSource | None) -> str:
 def _rendered(draft: Draft, template: TemplateSource | None) -> str:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
-    variables = {**(template.template_vars or {}), **draft.variables}
+    given = fields.json_object(draft.variables, "variables")
     try:
-        text = fields.text(render(template.content_template, variables), "text")
+        defaults = fields.json_object(template.template_vars or {}, "template_vars")
+        text = fields.text(render(template.content_template, {**defaults, **given}), "text")
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
     if not text.strip() and not draft.media_urls:

@@ -1,5 +1,6 @@
 """Drafts: what becomes of a good one, and the sentence for each bad one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -273,6 +274,26 @@ def test_a_template_that_does_not_fit_is_refused_by_name(
     draft = Draft(to=TO, template="greeting", variables=variables)
     with pytest.raises(Refused) as refusal:
         prepare(draft, replace(GREETING, content_template=source), None)
+    assert expected == str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "variables, defaults, expected",
+    [
+        (["name"], {}, "variables is a list: give an object of names and values."),
+        (
+            {"name": "Ann"},
+            ["name"],
+            "Template 'greeting': template_vars is a list: give an object of names and values.",
+        ),
+    ],
+)
+def test_variables_of_a_bare_row_that_are_no_object_are_refused(
+    variables: Mapping[str, object], defaults: Mapping[str, object], expected: str
+) -> None:
+    draft = Draft(to=TO, template="greeting", variables=variables)
+    with pytest.raises(Refused) as refusal:
+        prepare(draft, replace(GREETING, template_vars=defaults), None)
     assert expected == str(refusal.value)
 
 
