@@ -213,22 +213,37 @@ begin
         jsonb_build_object('error_code', g.error_code, 'carrier_time', g.carrier_time)
       )
     from unnest(given) as g
+    order by g.sid, g.status
     on conflict (twilio_sid, delivery_status) where kind = 'receipt' do nothing
     returning id
   )
   select array_agg(id) into fresh from appended;
 
-  -- A SID in a signed receipt proves that Twilio has the message, whatever we believed.
+  -- A text that was wanted back for another time, and that Twilio dropped, is ours again.
+  update public.message_jobs as j
+  set
+    due_at = j.scheduled_for,
+    twilio_sid = null,
+    delivery_status = null,
+    handed_over_at = null,
+    recall = null
+  from unnest(given) as g
+  where
+    j.id = g.job_id
+    and j.twilio_sid = g.sid
+    and g.status = 'canceled'
+    and j.status = 'scheduled'
+    and j.recall = 'reschedule';
+
+  -- A SID in a signed receipt proves that Twilio has the message, whatever we believed. That
+  -- Twilio dropped one is no news of a job that has no SID: it was taken back since.
   update public.message_jobs as j
   set
     status = case
       when j.status = 'sent' then j.status
       when latest.status = 'scheduled' then j.status
-      when latest.status = 'canceled' then case
-        when j.recall = 'reschedule' then j.status
-        when messaging.can_become(j.status, 'canceled') then 'canceled'
-        else j.status
-      end
+      when latest.status = 'canceled' then
+        case when messaging.can_become(j.status, 'canceled') then 'canceled' else j.status end
       else 'sent'
     end,
     twilio_sid = latest.sid,
@@ -246,11 +261,15 @@ begin
   from (
     select distinct on (g.job_id) g.*
     from unnest(given) as g
+    join public.message_jobs as known on known.id = g.job_id
+    where
+      known.twilio_sid = g.sid
+      or known.twilio_sid is null
+      and (g.status <> 'canceled' or known.status in ('processing', 'in_doubt', 'held'))
     order by g.job_id, messaging.delivery_rank(g.status) desc
   ) as latest
   where
     j.id = latest.job_id
-    and (j.twilio_sid is null or j.twilio_sid = latest.sid)
     and (
       j.twilio_sid is null
       or messaging.delivery_rank(latest.status) > messaging.delivery_rank(j.delivery_status)
