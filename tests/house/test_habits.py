@@ -1,4 +1,4 @@
-"""Habits that cost messages: swallowed errors, a second clock, SQL glued from strings."""
+"""Habits that cost messages: swallowed errors, second clocks and settings, SQL glued from strings."""
 
 import ast
 import re
@@ -18,6 +18,13 @@ CLOCKS = {
     ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"),
     ("time", "time"), ("time", "time_ns"), ("time", "localtime"), ("time", "gmtime"),
 }  # fmt: skip
+
+ENVIRONMENT = {
+    "messaging/settings.py": "the only reader",
+    "messaging/local/": "makes environments for the processes that it starts",
+    "messaging/commands/doors/running.py": "hands it to the simulator, which may run alone",
+}
+"""Files and folders that may look at the environment, and why."""
 
 RUNS_SQL = {"execute", "executemany", "copy", "stream", "SQL"}
 _LOOKS_LIKE_SQL = re.compile(
@@ -74,6 +81,16 @@ def clocks(module: Module) -> list[str]:
         if ("time", alias.name) in CLOCKS
     ]
     return [f"{module.path}:{line} {what}" for line, what in read + imported]
+
+
+def environment(module: Module) -> list[str]:
+    """Looks at the environment."""
+    return [
+        f"{module.path}:{node.lineno}"
+        for node in ast.walk(module.tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    ]
 
 
 def glued_sql(module: Module) -> list[str]:
@@ -133,6 +150,11 @@ def test_only_local_reads_the_clock_of_this_machine() -> None:
     expect_none(finding for module in elsewhere for finding in clocks(module))
 
 
+def test_only_the_settings_read_the_environment() -> None:
+    elsewhere = [module for module in product() if not module.path.startswith(tuple(ENVIRONMENT))]
+    expect_none(finding for module in elsewhere for finding in environment(module))
+
+
 def test_no_statement_is_glued_from_strings() -> None:
     expect_none(finding for module in product() for finding in glued_sql(module))
 
@@ -163,6 +185,13 @@ def test_a_function_that_cleans_up_and_passes_the_error_on_is_left_alone() -> No
 )
 def test_a_reading_of_the_clock_is_found(source: str, expected: int) -> None:
     assert expected == len(clocks(parse(source)))
+
+
+@pytest.mark.parametrize(
+    "source", ["import os\nos.environ['X']", "import os\nos.getenv('X')", "from os import environ"]
+)
+def test_a_look_at_the_environment_is_found(source: str) -> None:
+    assert 1 == len(environment(parse(source)))
 
 
 @pytest.mark.parametrize(

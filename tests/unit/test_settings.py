@@ -112,7 +112,7 @@ def test_an_empty_variable_counts_as_unset(empty: str) -> None:
 
 
 def test_spaces_around_a_value_are_dropped() -> None:
-    assert 5 == load({"DATABASE_URL": DATABASE, "MESSAGING_CHUNK": " 5 "}).chunk
+    assert "Texts" == load({"DATABASE_URL": DATABASE, "TWILIO_FROM": " Texts\n"}).twilio_from
 
 
 @pytest.mark.parametrize(
