@@ -1,4 +1,4 @@
-"""Habits that cost messages: swallowed errors, second clocks and settings, SQL glued from strings."""
+"""Habits that cost messages: swallowed errors, second clocks, stray settings, SQL from strings."""
 
 import ast
 import re
