@@ -136,8 +136,8 @@ def _content(draft: Draft, template: TemplateSource | None) -> str:
 def _rendered(draft: Draft, template: TemplateSource | None) -> str:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
-    given = fields.json_object(draft.variables, "variables")
     try:
+        given = fields.json_object(draft.variables, "variables")
         defaults = fields.json_object(template.template_vars or {}, "template_vars")
         text = fields.text(render(template.content_template, {**defaults, **given}), "text")
     except Refused as refusal:

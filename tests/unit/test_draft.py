@@ -263,7 +263,7 @@ def test_a_wrong_draft_is_refused_with_what_to_do(draft: Draft, expected: str) -
         (
             "{{ name }}",
             {"name": "\0"},
-            "Template 'greeting': text has a NUL character (U+0000), which cannot be stored:"
+            "Template 'greeting': variables has a NUL character (U+0000), which cannot be stored:"
             " remove it.",
         ),
     ],
@@ -280,7 +280,11 @@ def test_a_template_that_does_not_fit_is_refused_by_name(
 @pytest.mark.parametrize(
     "variables, defaults, expected",
     [
-        (["name"], {}, "variables is a list: give an object of names and values."),
+        (
+            ["name"],
+            {},
+            "Template 'greeting': variables is a list: give an object of names and values.",
+        ),
         (
             {"name": "Ann"},
             ["name"],
