@@ -7,7 +7,13 @@ from messaging.errors import Misconfigured
 from messaging.local.ports import LOOPBACK, is_free, next_free
 
 SIMULATOR, FLOWER = 8010, 5555
-"""Ports that are taken where they are free."""
+"""The usual ports."""
+
+
+def refuse_taken(port: int | None) -> None:
+    """Raise Misconfigured where somebody listens on this port already."""
+    if port and not is_free(port):
+        raise Misconfigured(f"Port {port} is taken: choose another one, or none.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +25,16 @@ class Addresses:
     flower: int
 
     @classmethod
-    def choose(cls, *, wanted: int | None, usual: int) -> Self:
-        """The usual ports, or the next free ones; a `wanted` one for the web, or none.
+    def choose(cls, *, web: int) -> Self:
+        """This port for the web process and the usual ones, or the next free ones."""
+        chosen = next_free(web)
+        simulator = next_free(SIMULATOR, taken=frozenset({chosen}))
+        flower = next_free(FLOWER, taken=frozenset({chosen, simulator}))
+        return cls(web=chosen, simulator=simulator, flower=flower)
 
-        Raises Misconfigured where the wanted port is taken.
-        """
-        if wanted and not is_free(wanted):
-            raise Misconfigured(f"Port {wanted} is taken: choose another one, or none.")
-        web = wanted or next_free(usual)
-        simulator = next_free(SIMULATOR, taken=frozenset({web}))
-        flower = next_free(FLOWER, taken=frozenset({web, simulator}))
-        return cls(web=web, simulator=simulator, flower=flower)
-
-    def others(self, *, usual: int) -> list[str]:
-        """A sentence for each port that isn't the usual one because somebody has that."""
-        wanted = (("web", usual, self.web), ("the simulator", SIMULATOR, self.simulator))
+    def others(self, *, web: int) -> list[str]:
+        """A sentence for each port that is another one because somebody has the usual one."""
+        wanted = (("web", web, self.web), ("the simulator", SIMULATOR, self.simulator))
         return [
             f"Port {port} is taken, so {name} is on {chosen}."
             for name, port, chosen in (*wanted, ("Flower", FLOWER, self.flower))

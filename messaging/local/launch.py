@@ -66,9 +66,9 @@ class Launch:
 
         Raises Misconfigured with all that is wrong with them.
         """
-        usual = self._environment.settings().port
-        self._addresses = Addresses.choose(wanted=wanted, usual=usual)
-        for sentence in self._addresses.others(usual=usual):
+        web = wanted or self._environment.settings().port
+        self._addresses = Addresses.choose(web=web)
+        for sentence in self._addresses.others(web=web):
             self._screen.remark(sentence)
         self._environment = self._environment.with_(PORT=str(self._addresses.web))
         if self.is_simulated:

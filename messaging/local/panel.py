@@ -28,7 +28,7 @@ def facts(running: Running) -> list[Fact]:
     lines = [Fact(name="web", text=addresses.web_url, remark="/healthz  /readyz  /metrics")]
     if running.flower_login:
         name, _, password = running.flower_login.partition(":")
-        remark = f"shows the workers; user {name}, password {password}"
+        remark = f"sign in as {name}, password {password}"
         lines.append(Fact(name="Flower", text=addresses.flower_url, remark=remark))
     lines.append(_twilio(running))
     if running.has_postgres:

@@ -8,6 +8,7 @@ import psycopg
 
 from messaging.errors import MessagingError, Misconfigured
 from messaging.local import processes
+from messaging.local.addresses import refuse_taken
 from messaging.local.guard import Guard
 from messaging.local.launch import Launch
 from messaging.local.panel import shown
@@ -73,6 +74,7 @@ def _tell(launch: Launch, options: UpOptions, screen: Screen, supervisor: Superv
     """The story: each line is a step of the start, then the life after it."""
     if options.demo and not launch.is_simulated:
         raise Misconfigured("The demo needs the simulator: unset TWILIO_ACCOUNT_SID.")
+    refuse_taken(options.port)
     screen.title(f"messaging {version('messaging')}", "Ctrl-C stops everything")
     launch.start_servers()
     launch.choose_ports(options.port)
