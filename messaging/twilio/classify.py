@@ -9,6 +9,7 @@ from typing import Final
 
 from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
 from messaging.domain.job import Sid
+from messaging.domain.wording import hide_numbers
 from messaging.twilio.codes import CODES, CONFIGURATION_WAIT, Code
 from messaging.twilio.stages import Stage
 
@@ -153,6 +154,7 @@ def _code(said: Mapping[str, object]) -> int | None:
 
 
 def _message(said: Mapping[str, object]) -> str:
-    """Twilio's own words: `message`, or `title` and `detail` (RFC 9457)."""
+    """Twilio's own words: `message`, or `title` and `detail` (RFC 9457). They quote the number,
+    and go into logs and journals: it is masked."""
     words = [said.get("message"), said.get("title"), said.get("detail")]
-    return ": ".join(word for word in words if isinstance(word, str) and word)
+    return hide_numbers(": ".join(word for word in words if isinstance(word, str) and word))

@@ -247,3 +247,10 @@ def test_too_many_requests_were_not_sent_and_wait_as_asked(
     answer = classify.answer(429, headers, error(20429))
     assert isinstance(answer, NotSent)
     assert (expected, False) == (answer.retry_after, answer.costs_retry)
+
+
+def test_a_number_that_twilio_quotes_is_masked() -> None:
+    body = json.dumps({"code": 21211, "message": "The 'To' number +15551230001 is not valid."})
+    refused = classify.answer(400, {}, body)
+    assert isinstance(refused, Rejected)
+    assert "The 'To' number +1555*****01 is not valid." == refused.message
