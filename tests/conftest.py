@@ -37,7 +37,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
     """A Valkey server."""
-    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), throwaway=True) as server:
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from messaging.errors import Misconfigured
-from messaging.local.account import Account
+from messaging.local.place import Place
 
 _INSTALLS = {16: "pginstall", 18: "pginstall18"}
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64"}
@@ -40,11 +40,11 @@ class Package:
         """The folder of the programs."""
         return self.root / self.programs
 
-    def for_account(self, account: Account | None, probe: str, place: Path) -> Path:
-        """The folder of programs that `account` can run: this one, or a copy made in `place`."""
-        if account is None or not self.parts or account.reaches(self.bin / probe):
+    def for_account(self, probe: str, place: Place) -> Path:
+        """The folder of programs that the account of `place` can run: this, or a copy there."""
+        if place.account is None or not self.parts or place.account.reaches(self.bin / probe):
             return self.bin
-        copy = place / self.name
+        copy = place.path / self.name
         if not copy.is_dir():
             self._copy_to(copy)
         return copy / self.programs

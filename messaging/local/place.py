@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -72,32 +73,44 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def reachable(folder: Path, account: Account | None, *, throwaway: bool) -> Path:
-    """`folder`, or the place that stands for it where `account` can't reach it.
+class Place:
+    """Where the files of a server are that runs as `account`: settled when it is first asked."""
 
-    Raises Misconfigured where the place that was used so far is gone.
-    """
-    if account is None:
-        return folder
-    pointer = folder / _POINTER
-    if pointer.exists():
-        return _follow(pointer)
-    folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-    if account.reaches(folder):
-        return folder
-    place = _elsewhere(folder, throwaway=throwaway)
-    pointer.write_text(f"{place}\n")
-    return place
+    def __init__(self, folder: Path, account: Account | None, *, throwaway: bool) -> None:
+        """A `throwaway` place is one that may vanish with all that's in it."""
+        self._folder = folder
+        self.account = account
+        self._throwaway = throwaway
 
+    @cached_property
+    def path(self) -> Path:
+        """The folder itself, or one elsewhere that stands for it.
 
-def _follow(pointer: Path) -> Path:
-    place = Path(pointer.read_text().strip())
-    if place.is_dir():
+        Raises Misconfigured where the one that was used so far is gone.
+        """
+        if self.account is None:
+            return self._folder
+        pointer = self._folder / _POINTER
+        if pointer.exists():
+            return self._follow(pointer)
+        self._folder.chmod(self._folder.stat().st_mode | stat.S_IXOTH)
+        return self._folder if self.account.reaches(self._folder) else self._go_elsewhere(pointer)
+
+    def _follow(self, pointer: Path) -> Path:
+        place = Path(pointer.read_text().strip())
+        if place.is_dir():
+            return place
+        if self._throwaway:
+            return self._go_elsewhere(pointer)
+        raise Misconfigured(
+            f"The data of {self._folder} was in {place}, which is gone. "
+            f"Remove {self._folder} to begin anew."
+        )
+
+    def _go_elsewhere(self, pointer: Path) -> Path:
+        place = _elsewhere(self._folder, throwaway=self._throwaway)
+        pointer.write_text(f"{place}\n")
         return place
-    raise Misconfigured(
-        f"The data of {pointer.parent} was in {place}, which is gone. "
-        f"Remove {pointer.parent} to begin anew."
-    )
 
 
 def _elsewhere(folder: Path, *, throwaway: bool) -> Path:

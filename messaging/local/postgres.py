@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 
 from messaging.local import binaries, cluster, secret
-from messaging.local.account import Account
 from messaging.local.guard import Guard
+from messaging.local.place import Place
 from messaging.local.ports import LOOPBACK
 from messaging.local.process import Process, Program
 from messaging.local.server import Server
@@ -73,49 +73,49 @@ class EmbeddedPostgres(Server):
         """The folder of psql and its kin, for our own user."""
         return self._package.bin
 
-    def _prepare(self, place: Path, account: Account | None) -> None:
-        if (place / "cluster").exists():
-            cluster.make_free(place / "cluster")
+    def _prepare(self, place: Place) -> None:
+        if (place.path / "cluster").exists():
+            cluster.make_free(place.path / "cluster")
             return
         cluster.create(
-            place / "cluster",
-            initdb=self._tool("initdb", place, account),
+            place.path / "cluster",
+            initdb=self._tool("initdb", place),
             user=_NAME,
             password=self.password,
             durable=self._durable,
-            account=account,
+            account=place.account,
         )
 
-    def _program(self, place: Path, account: Account | None, port: int) -> Program:
+    def _program(self, place: Place, port: int) -> Program:
         settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE) | {"port": str(port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return Program(
-            argv=(self._tool("postgres", place, account), "-D", str(place / "cluster"), *options),
+            argv=(self._tool("postgres", place), "-D", str(place.path / "cluster"), *options),
             environment=cluster.ENVIRONMENT,
             ask_with=signal.SIGINT,  # the fast shutdown; SIGTERM would wait for its clients
-            account=account,
+            account=place.account,
         )
 
-    def _is_ready(self, process: Process, place: Path, port: int) -> bool:
+    def _is_ready(self, process: Process, place: Place, port: int) -> bool:
         """Whether our child has the port, and what answers there has our files.
 
         postmaster.pid alone would do on Linux; the question to the server itself proves it.
         """
-        running = cluster.postmaster(place / "cluster")
+        running = cluster.postmaster(place.path / "cluster")
         if running != cluster.Postmaster(pid=process.pid, port=port, is_ready=True):
             return False
         with psycopg.connect(self._url_of("postgres", port), autocommit=True) as connection:
             self._have_database(connection)
             found = connection.execute("show data_directory").fetchone()
-        return found is not None and Path(found[0]).samefile(place / "cluster")
+        return found is not None and Path(found[0]).samefile(place.path / "cluster")
 
     def _have_database(self, connection: psycopg.Connection[tuple[str, ...]]) -> None:
         query = "select datname from pg_database where datname = %s"
         if connection.execute(query, [_NAME]).fetchone() is None:
             connection.execute("create database messaging")
 
-    def _tool(self, name: str, place: Path, account: Account | None) -> str:
-        return str(self._package.for_account(account, name, place) / name)
+    def _tool(self, name: str, place: Place) -> str:
+        return str(self._package.for_account(name, place) / name)
 
     def _url_of(self, database: str, port: int) -> str:
         return f"postgresql://{_NAME}:{self.password}@{LOOPBACK}:{port}/{database}"

@@ -7,9 +7,9 @@ from typing import Self
 
 from messaging.errors import Misconfigured, Unreachable
 from messaging.local import secret
-from messaging.local.account import Account, unprivileged
+from messaging.local.account import unprivileged
 from messaging.local.guard import Guard
-from messaging.local.place import Lock, make_folder, reachable
+from messaging.local.place import Lock, Place, make_folder
 from messaging.local.ports import any_free, is_free
 from messaging.local.process import Process, Program, wait_until
 
@@ -107,15 +107,15 @@ class Server(ABC):
         self.stop()
 
     @abstractmethod
-    def _prepare(self, place: Path, account: Account | None) -> None:
+    def _prepare(self, place: Place) -> None:
         """Make what a start needs in `place`."""
 
     @abstractmethod
-    def _program(self, place: Path, account: Account | None, port: int) -> Program:
+    def _program(self, place: Place, port: int) -> Program:
         """The server, to listen on `port`."""
 
     @abstractmethod
-    def _is_ready(self, process: Process, place: Path, port: int) -> bool:
+    def _is_ready(self, process: Process, place: Place, port: int) -> bool:
         """Whether this process, not a stranger on the same port, answers."""
 
     def _start(self) -> None:
@@ -123,14 +123,14 @@ class Server(ABC):
         taken = f"The {self.name} of {self.folder} already runs"
         self._lock = Lock(self.folder / "lock", otherwise=taken)
         account = unprivileged(self.folder / "cluster")
-        place = reachable(self.folder, account, throwaway=self._throwaway)
-        self._prepare(place, account)
-        self._listen(place, account)
+        place = Place(self.folder, account, throwaway=self._throwaway)
+        self._prepare(place)
+        self._listen(place)
 
-    def _listen(self, place: Path, account: Account | None) -> None:
+    def _listen(self, place: Place) -> None:
         for _ in range(_TRIES):
             port = self._choose_port()
-            self._process = self._run(self._program(place, account, port))
+            self._process = self._run(self._program(place, port))
             if self._comes_up(self._process, place, port):
                 (self.folder / "port").write_text(f"{port}\n")
                 return
@@ -144,7 +144,7 @@ class Server(ABC):
         with open(self._log, "ab", opener=_private) as output:
             return Process(program, output=output, guard=self._guard)
 
-    def _comes_up(self, process: Process, place: Path, port: int) -> bool:
+    def _comes_up(self, process: Process, place: Place, port: int) -> bool:
         def is_decided() -> bool:
             return process.exit_code() is not None or self._is_ready(process, place, port)
 

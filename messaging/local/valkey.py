@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 
 from messaging.local import binaries
-from messaging.local.account import Account
 from messaging.local.guard import Guard
+from messaging.local.place import Place
 from messaging.local.ports import LOOPBACK
 from messaging.local.process import Process, Program
 from messaging.local.server import Server
@@ -38,32 +38,31 @@ class EmbeddedValkey(Server):
         folder: Path,
         port: int = 0,
         *,
-        throwaway: bool = False,
         guard: Guard | None = None,
     ) -> None:
-        """Nothing starts yet. `throwaway` is for tests: root's copies go to TMPDIR."""
-        super().__init__(folder, port=port, throwaway=throwaway, guard=guard)
+        """Nothing starts yet."""
+        super().__init__(folder, port=port, throwaway=True, guard=guard)
 
     @property
     def url(self) -> str:
         """redis://:password@127.0.0.1:port/0."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
-    def _prepare(self, place: Path, account: Account | None) -> None:
+    def _prepare(self, place: Place) -> None:
         """Nothing: it keeps nothing."""
 
-    def _program(self, place: Path, account: Account | None, port: int) -> Program:
-        programs = binaries.valkey().for_account(account, "valkey-server", place)
+    def _program(self, place: Place, port: int) -> Program:
+        programs = binaries.valkey().for_account("valkey-server", place)
         configuration = _CONFIGURATION.format(host=LOOPBACK, port=port, password=self.password)
         return Program(
             argv=(str(programs / "valkey-server"), "-"),
             environment={"PATH": os.defpath, "LC_ALL": "C"},
             text=configuration.encode(),
             ask_with=signal.SIGTERM,
-            account=account,
+            account=place.account,
         )
 
-    def _is_ready(self, process: Process, place: Path, port: int) -> bool:
+    def _is_ready(self, process: Process, place: Place, port: int) -> bool:
         """Whether the server on that port takes our password and has our child's process id.
 
         Asked in the protocol's plain form, because importing the client takes 0.15 s.

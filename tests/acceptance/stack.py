@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
 from celery import Celery
-from psycopg import Connection
+from kombu import Connection
+from psycopg import Connection as Postgres
 from psycopg.rows import TupleRow
 
 from messaging import Messaging
@@ -69,14 +70,14 @@ class Stack:
     def _open(self) -> None:
         enter = self._closing.enter_context
         self.twilio = enter(Simulator.running(self._shape.twilio))
-        self.valkey = enter(EmbeddedValkey(self._folder / "valkey", throwaway=True))
+        self.valkey = enter(EmbeddedValkey(self._folder / "valkey"))
         database = enter(_database(self._postgres, f"stack_{id(self)}"))
         self.web_port = any_free()
         self.flower_port = any_free()
         self.environment = self._environment(database)
         self.settings = load(self.environment)
         self.messaging = enter(Messaging(self.settings))
-        self.db: Connection[TupleRow] = enter(psycopg.connect(database, autocommit=True))
+        self.db: Postgres[TupleRow] = enter(psycopg.connect(database, autocommit=True))
         self._guard = Guard()
         self._closing.callback(self._guard.close)
         self._closing.callback(self._kill_all)
@@ -137,8 +138,8 @@ class Stack:
 
     def answering(self) -> set[str]:
         """The workers, the bridge and beat, as far as they answer a ping."""
-        with Celery(broker=self.valkey.url, set_as_current=False) as app:
-            answers = app.control.ping(timeout=0.5)
+        with Celery(set_as_current=False) as app, Connection(self.valkey.url) as broker:
+            answers = app.control.ping(timeout=0.5, connection=broker)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
 
@@ -153,6 +154,11 @@ class Stack:
         """How many jobs there are in each status."""
         rows = self.db.execute("select status, count(*) from message_jobs group by 1")
         return {status: count for status, count in rows}
+
+    def entries(self, queue: str) -> list[Any]:
+        """What is in a queue, leased or not, oldest first."""
+        rows = self.db.execute(f"select message from pgmq.q_{queue} order by msg_id".encode())
+        return [message for (message,) in rows]
 
     def logs(self) -> str:
         """What all processes have printed."""

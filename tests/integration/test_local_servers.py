@@ -24,6 +24,7 @@ from redis.retry import Retry
 from messaging.errors import Misconfigured, Unreachable
 from messaging.local import binaries
 from messaging.local.account import Account
+from messaging.local.place import Place
 from messaging.local.ports import LOOPBACK, next_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import wait_until
@@ -50,7 +51,7 @@ def new_postgres(
 
 
 def new_valkey(folder: Path, *, port: int = 0) -> EmbeddedValkey:
-    return EmbeddedValkey(folder / "valkey", port, throwaway=True)
+    return EmbeddedValkey(folder / "valkey", port)
 
 
 BOTH = pytest.mark.parametrize("new_server", [new_postgres, new_valkey])
@@ -192,7 +193,7 @@ from messaging.local.valkey import EmbeddedValkey
 def start() -> None:
     folder = Path(sys.argv[1])
     postgres = EmbeddedPostgres(folder / "postgres", durable=False).start()
-    valkey = EmbeddedValkey(folder / "valkey", throwaway=True).start()
+    valkey = EmbeddedValkey(folder / "valkey").start()
     print(postgres.pid, valkey.pid, flush=True)
 
 starts_in = sys.argv[2]
@@ -273,12 +274,13 @@ def test_a_folder_below_a_closed_home_keeps_its_data_elsewhere(folder: Path) -> 
 
 @as_root
 def test_data_that_was_elsewhere_and_is_gone_is_an_error(folder: Path) -> None:
-    folder.chmod(0o700)
-    with new_postgres(folder) as server:
-        place = Path((server.folder / "elsewhere").read_text().strip())
-    shutil.rmtree(place)
+    data = folder / "home" / "data"
+    data.mkdir(parents=True)
+    data.parent.chmod(0o700)
+    account = Account(uid=65534, gid=65534)
+    shutil.rmtree(Place(data, account, throwaway=False).path)
     with pytest.raises(Misconfigured, match="which is gone"):
-        server.start()
+        _ = Place(data, account, throwaway=False).path
 
 
 @as_root
@@ -292,6 +294,6 @@ def test_programs_below_a_closed_home_are_copied(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o711)
         private = dataclasses.replace(packaged, root=home)
-        programs = private.for_account(account, "valkey-server", Path(place))
+        programs = private.for_account("valkey-server", Place(Path(place), account, throwaway=True))
         assert programs != private.bin
         assert account.reaches(programs / "valkey-server")
