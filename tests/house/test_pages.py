@@ -20,6 +20,8 @@ class Program:
 
     options: frozenset[str]
     commands: dict[str, "Program"]
+    passes_on: bool
+    """Whether it hands options that it does not know to another program."""
 
 
 def understood(command: Any) -> Program:
@@ -31,6 +33,7 @@ def understood(command: Any) -> Program:
         commands={
             name: understood(below) for name, below in getattr(command, "commands", {}).items()
         },
+        passes_on=bool(command.context_settings.get("ignore_unknown_options")),
     )
 
 
@@ -69,7 +72,7 @@ def _is_accepted(program: Program, words: list[str]) -> bool:
         command = program.commands.get(words[0])
         return command is not None and _is_accepted(command, words[1:])
     used = {word.split("=")[0].strip("[]") for word in words if word.strip("[]").startswith("-")}
-    return used <= program.options | {"--help"}
+    return program.passes_on or used <= program.options | {"--help"}
 
 
 def test_every_link_leads_somewhere() -> None:
@@ -82,6 +85,18 @@ def test_every_command_on_a_page_is_one_of_the_program() -> None:
 
     program = understood(typer.main.get_command(app))
     expect_none(finding for of in pages() for finding in unknown_commands(of, program))
+
+
+def test_every_command_that_starts_elsewhere_is_one_of_the_program() -> None:
+    from messaging.cli import app
+
+    program = understood(typer.main.get_command(app))
+    code = "\n".join(
+        (ROOT / name).read_text("utf-8") for name in ("Makefile", "docker-compose.yml")
+    )
+    started = re.findall(r"(?:bin/|command: )messaging ([a-z]+)", code)
+    assert len(started) > 3
+    expect_none(f"messaging {name}" for name in started if name not in program.commands)
 
 
 def test_every_make_target_on_a_page_is_in_the_makefile() -> None:
