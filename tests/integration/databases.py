@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.process import wait_until
 from messaging.postgres.migrate import migrate
 from tests.integration.story import insert
 
@@ -73,6 +74,16 @@ def rolled_back(url: str) -> Iterator[Database]:
     """A connection in one transaction that is never committed: a test's own view of `url`."""
     with psycopg.connect(url) as conn, conn.transaction(force_rollback=True):
         yield conn
+
+
+def expect_waiting(url: str, count: int) -> None:
+    """Returns when so many connections to the database wait for a lock."""
+    waiting = """
+        select count(*) from pg_stat_activity
+        where wait_event_type = 'Lock' and datname = current_database()
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        assert wait_until(lambda: one(conn, waiting) == count, limit=10)
 
 
 def force(db: Database, status: str, **columns: object) -> UUID:
