@@ -1,8 +1,10 @@
 """The story of a start: servers, migrations, processes, and the first message."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from messaging.errors import Unreachable
 from messaging.local import clock, crew, doorways, panel, secret
 from messaging.local.addresses import Addresses
 from messaging.local.demo import Demo
@@ -108,7 +110,7 @@ class Launch:
         ]
         for role in roles:
             self._supervisor.start(role)
-        if self._supervisor.run(until=self._answers, limit=_LIMIT):
+        if self._come_true(self._answers):
             self._screen.step("processes", time.monotonic() - began, "web answers")
         elif not self._supervisor.is_asked_to_stop:
             self._screen.trouble("The web process does not answer yet; its lines may say why.")
@@ -129,7 +131,7 @@ class Launch:
         """Say how long it took from the start to the first message on a (simulated) phone."""
         if not self._first:
             return
-        if self._supervisor.run(until=self._first_is_delivered, limit=_LIMIT):
+        if self._come_true(self._first_is_delivered):
             seconds = time.monotonic() - self._began
             self._screen.good(f"First message delivered {seconds:.1f} s after the start.")
         elif not self._supervisor.is_asked_to_stop:
@@ -172,6 +174,19 @@ class Launch:
         self._supervisor.start(crew.of_server(server))
         where = f"{panel.shown(server.folder)}, port {server.port}"
         self._screen.step(server.name, time.monotonic() - began, where)
+
+    def _come_true(self, condition: Callable[[], bool]) -> bool:
+        """Whether it does within the limit. Raises Unreachable where a process can't start."""
+        hopeless: list[str] = []
+
+        def decided() -> bool:
+            hopeless[:] = self._supervisor.hopeless
+            return bool(hopeless) or condition()
+
+        came = self._supervisor.run(until=decided, limit=_LIMIT)
+        if hopeless:
+            raise Unreachable(f"{hopeless[0]} does not start; its lines above say why.")
+        return came
 
     def _answers(self) -> bool:
         web = is_healthy(self._addresses.web, "/healthz")

@@ -22,6 +22,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 """Seconds before a child that died is started again; doubles while it keeps dying."""
 _STEADY = 20.0
 """A child that ran for so many seconds is not one that keeps dying."""
+_HOPELESS = 3
+"""Deaths in a row after which a start has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,9 @@ class _Child:
     role: Role
     process: Process | None = None
     since: float = 0.0
-    wait: float = _SHORTEST_WAIT
     again_at: float = 0.0
+    deaths: int = 0
+    """In a row, none of them after a steady while."""
     unread: bytes = b""
 
 
@@ -67,6 +70,11 @@ class Supervisor:
     def is_asked_to_stop(self) -> bool:
         """Whether somebody pressed Ctrl-C, or sent SIGTERM, since `run` was entered."""
         return self._asked > 0
+
+    @property
+    def hopeless(self) -> list[str]:
+        """Who has ended several times in a row since it was first started."""
+        return [child.role.name for child in self._children if child.deaths >= _HOPELESS]
 
     def start(self, role: Role) -> None:
         """Start it, and again whenever it ends. Raises what `launch` raises the first time."""
@@ -174,9 +182,11 @@ class Supervisor:
     def _schedule(self, child: _Child) -> float:
         """When it starts again: seconds from now."""
         now = time.monotonic()
-        wait = _SHORTEST_WAIT if now - child.since > _STEADY else child.wait
+        if now - child.since > _STEADY:
+            child.deaths = 0
+        wait = min(_SHORTEST_WAIT * 2.0**child.deaths, _LONGEST_WAIT)
+        child.deaths += 1
         child.again_at = now + wait
-        child.wait = min(wait * 2, _LONGEST_WAIT)
         return wait
 
     def _bury(self, child: _Child) -> None:

@@ -181,3 +181,10 @@ def test_a_guard_kills_who_ignores_it() -> None:
     guard.close()
     assert wait_until(lambda: child.exit_code() == -signal.SIGKILL, limit=10)
     child.output.close()
+
+
+def test_who_keeps_dying_is_hopeless(supervisor: Supervisor, heard: Heard) -> None:
+    supervisor.start(role("raise SystemExit(2)", name="sick"))
+    supervisor.start(role(SLEEPS, name="well"))
+    assert supervisor.run(until=lambda: bool(supervisor.hopeless), limit=10)
+    assert ([("sick", 2)] * 3, ["sick"]) == (heard.ends, supervisor.hopeless)
