@@ -35,6 +35,9 @@ return case
     'recipient_phone is missing: give the number to text, with + and country code'
   when length(regexp_replace(draft.recipient_phone, '\D', '', 'g')) not between 5 and 17 then
     'recipient_phone is not a phone number: write it with + and country code'
+  when
+    draft.template is not null and draft.template_id is not null and found_template is null
+  then 'template and template_id do not name one and the same template: give one of them'
   when draft.template is not null and found_template is null then
     format('there is no template named %L: insert it into message_templates first', draft.template)
   when draft.template_id is not null and found_template is null then
@@ -111,11 +114,13 @@ begin
       items.position,
       items.draft,
       coalesce((items.draft).id, gen_random_uuid()) as id,
-      found.id as template_id
+      case
+        when (items.draft).template is null then by_id.id
+        when (items.draft).template_id is null or by_name.id = by_id.id then by_name.id
+      end as template_id
     from items
-    left join public.message_templates as found
-      on found.id = (items.draft).template_id
-      or found.name = (items.draft).template
+    left join public.message_templates as by_id on by_id.id = (items.draft).template_id
+    left join public.message_templates as by_name on by_name.name = (items.draft).template
   ),
   judged as materialized (
     select
@@ -123,7 +128,11 @@ begin
       case
         when drafted.draft is null then 'an item must be an object'
         else messaging.why_refused(drafted.draft, drafted.template_id)
-      end as reason
+      end as reason,
+      row_number() over (
+        partition by drafted.id, (drafted.draft).idempotency_key
+        order by drafted.position
+      ) as turn
     from drafted
   ),
   inserted as (
@@ -151,9 +160,11 @@ begin
       (judged.draft).segments
     from judged
     where judged.reason is null
-    order by judged.position
+    -- In the order of what may exist already, so that two batches never wait for each other in
+    -- a circle.
+    order by (judged.draft).idempotency_key, (judged.draft).id, judged.position
     on conflict do nothing
-    returning id
+    returning id, idempotency_key
   )
   select
     array_agg(
@@ -171,7 +182,10 @@ begin
     )
   into results
   from judged
-  left join inserted on inserted.id = judged.id;
+  left join inserted
+    on inserted.id = judged.id
+    and inserted.idempotency_key is not distinct from (judged.draft).idempotency_key
+    and judged.turn = 1;
 
   foreach item in array coalesce(results, '{}')
   loop
@@ -209,8 +223,10 @@ create function messaging.enqueue(drafts jsonb) returns setof messaging.enqueued
 language plpgsql
 as $$
 declare
-  "position" int;
+  place int;
   item messaging.enqueued;
+  answers messaging.enqueued[];
+  detail text;
 begin
   if jsonb_typeof(drafts) = 'object' then
     drafts := jsonb_build_array(drafts);
@@ -229,18 +245,25 @@ begin
       null; -- one of them cannot be stored: find out which, one by one
   end;
 
-  for "position" in 1 .. jsonb_array_length(drafts)
+  for place in
+    select given.position
+    from jsonb_array_elements(drafts) with ordinality as given (item, position)
+    order by given.item ->> 'idempotency_key', given.item ->> 'id', given.position
   loop
     begin
       select * into item
-      from messaging.enqueue_together(jsonb_build_array(drafts -> ("position" - 1)));
+      from messaging.enqueue_together(jsonb_build_array(drafts -> (place - 1)));
     exception
       when data_exception or integrity_constraint_violation then
-        item := row("position", null, 'refused', sqlerrm)::messaging.enqueued;
+        get stacked diagnostics detail = pg_exception_detail;
+        item := row(
+          place, null, 'refused', concat_ws(': ', sqlerrm, nullif(detail, ''))
+        )::messaging.enqueued;
     end;
-    item.position := "position";
-    return next item;
+    item.position := place;
+    answers[place] := item;
   end loop;
+  return query select * from unnest(answers);
 end
 $$;
 comment on function messaging.enqueue(jsonb) is
@@ -292,7 +315,10 @@ begin
     scheduled_for = new_time,
     recall = case when j.handed_over_at is null then null else 'reschedule' end,
     due_at = case when j.handed_over_at is null then new_time else clock_timestamp() end
-  where j.id = job and j.status in ('scheduled', 'pending')
+  where
+    j.id = job
+    and j.status in ('scheduled', 'pending')
+    and j.recall is distinct from 'cancel'
   returning case when j.handed_over_at is null then 'rescheduled' else 'rescheduling' end
   into outcome;
 
