@@ -167,7 +167,9 @@ def test_a_text_for_later_waits_at_twilio_and_can_be_canceled_once() -> None:
         assert gateway.cancel(later.sid) is Canceling.CANCELED
         assert gateway.cancel(sid_of(now)) is Canceling.TOO_LATE
         assert gateway.cancel(Sid("SM" + "f" * 32)) is Canceling.UNANSWERED
-        assert simulator.ledger.outbound[0].status == "canceled"
+        kept = simulator.ledger.get(later.sid)
+        assert kept is not None
+        assert kept.status == "canceled"
 
 
 def test_a_time_that_twilio_does_not_take_is_refused() -> None:

@@ -18,7 +18,7 @@ from messaging.local.simulator import (
     Rule,
     Simulator,
 )
-from tests.contract.simulator_client import TO, Line, admin, client_of, eventually
+from tests.contract.simulator_client import LIMIT, TO, Line, admin, client_of, eventually
 from tests.contract.simulator_webhook import Webhook, webhook
 
 # Over one connection callbacks arrive in the order in which they were posted.
@@ -165,7 +165,7 @@ def test_a_scheduled_text_goes_out_at_its_time(simulator: Simulator, hook: Webho
     sid = send(simulator, hook.url + CALLBACK, schedule_type="fixed", send_at=at)
     simulator.advance(3590)
     assert "scheduled" == client_of(simulator).messages(sid).fetch().status
-    simulator.advance(20)
+    simulator.advance(9.9)
     hook.wait(lambda hooks: len(hooks) == 3)
     assert ["queued", "sent", "delivered"] == hook.reported()
 
@@ -222,6 +222,16 @@ def test_a_callback_that_cannot_connect_is_tried_once_more(simulator: Simulator)
     assert {"delivered": 0, "failed": 1, "retried": 1, "waiting": 0} == counts
 
 
+def test_callbacks_that_wait_for_a_connection_fail_with_it(simulator: Simulator) -> None:
+    line = Line(simulator)
+    url = f"http://127.0.0.1:{refusing_port()}/status#rc=0"
+    for _ in range(20):
+        line.create(StatusCallback=url)
+    line.close()
+    eventually(lambda: finished(simulator))
+    assert 40 == admin(simulator, "GET ledger/summary").content["callbacks"]["failed"]
+
+
 @pytest.mark.parametrize(
     "fragment, tries",
     [("", 1), ("#rc=3", 1), ("#rc=3&rp=4xx", 1), ("#rc=1&rp=5xx", 2), ("#rc=3&rp=all", 4)],
@@ -259,15 +269,84 @@ def test_many_callbacks_share_few_connections(hook: Webhook) -> None:
         line.close()
 
 
-def test_a_connection_that_the_webhook_closes_is_replaced(simulator: Simulator) -> None:
+def test_retries_end_with_the_total_time(simulator: Simulator, hook: Webhook) -> None:
     simulator.adjust(reported=("delivered",))
+    hook.statuses += [500] * 10
+    send(simulator, f"{hook.url}{CALLBACK}#rc=5&rp=5xx&tt=100")
+    eventually(lambda: finished(simulator))
+    assert 2 >= len(hook.hooks)
+
+
+def test_a_callback_from_before_a_reset_is_not_tried_again(
+    simulator: Simulator, hook: Webhook
+) -> None:
+    hook.statuses.append(500)
+    simulator.adjust(reported=("delivered",))
+    before = send(simulator, f"{hook.url}{CALLBACK}#rc=1&rp=5xx")
+    eventually(lambda: admin(simulator, "GET ledger/summary").content["callbacks"]["retried"])
+    simulator.reset()
+    simulator.adjust(reported=("delivered",), delivered_ms=(200, 200))
+    after = send(simulator, hook.url + CALLBACK)
+    hook.wait(lambda hooks: len(hooks) == 2)
+    assert [before, after] == [one.fields["MessageSid"] for one in hook.hooks]
+
+
+class RawServer:
+    """A webhook server whose every byte the test writes itself."""
+
+    def __init__(self, server: socket.socket) -> None:
+        server.settimeout(LIMIT)
+        self.url = f"http://127.0.0.1:{server.getsockname()[1]}/status"
+        self._server = server
+        self._connections: list[socket.socket] = []
+
+    def take(self, connection: socket.socket | None, answer: bytes) -> socket.socket:
+        """Read a request on this connection, or on a new one, and answer; b"" hangs up."""
+        if connection is None:
+            connection, _ = self._server.accept()
+            connection.settimeout(LIMIT)
+            self._connections.append(connection)
+        assert connection.recv(65536).startswith(b"POST /status ")
+        if answer:
+            connection.sendall(answer)
+        else:
+            connection.close()
+        return connection
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        for connection in self._connections:
+            connection.close()
+
+
+@pytest.fixture
+def raw() -> Iterator[RawServer]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/status"
-        for _ in range(2):
-            send(simulator, url)
-            connection, _address = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        raw = RawServer(server)
+        yield raw
+        raw.close()
+
+
+OK = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [("new", OK), ("same", OK)],
+        [("new", OK), ("same", b""), ("new", OK)],
+        [("new", b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), ("new", OK)],
+    ],
+)
+def test_a_connection_is_used_again_unless_the_webhook_closes_it(
+    simulator: Simulator, raw: RawServer, script: list[tuple[str, bytes]]
+) -> None:
+    simulator.adjust(reported=("delivered",))
+    connection = None
+    for turn, (which, answer) in enumerate(script):
+        if turn < 2:
+            eventually(lambda: finished(simulator))
+            send(simulator, raw.url)
+        connection = raw.take(connection if which == "same" else None, answer)
     eventually(lambda: finished(simulator))
     assert 2 == admin(simulator, "GET ledger/summary").content["callbacks"]["delivered"]

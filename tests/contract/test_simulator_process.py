@@ -1,12 +1,14 @@
 """The simulator as a process of its own: start, stop, what it prints, what survives."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,25 @@ def test_texts_under_way_go_on_after_a_restart(tmp_path: Path) -> None:
             hook.wait(lambda hooks: len(hooks) == 2)
             eventually(lambda: simulator.ledger.summary().unfinished == 0)
         assert ["sent", "delivered"] == hook.reported()
+
+
+def test_a_scheduled_text_goes_out_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    now = datetime.now(UTC)
+    with Simulator.running(Config(ledger_file=file)) as simulator:
+        client_of(simulator).messages.create(
+            to=TO,
+            messaging_service_sid=DEFAULT_MESSAGING_SERVICE_SID,
+            body="Later",
+            schedule_type="fixed",
+            send_at=now + timedelta(hours=1),
+        )
+    line = json.loads(file.read_text())
+    soon = now + timedelta(milliseconds=300)
+    file.write_text(json.dumps(line | {"send_at": soon.isoformat()}) + "\n")
+    with Simulator.running(Config(ledger_file=file)) as simulator:
+        assert "scheduled" == simulator.ledger.messages[0].status
+        eventually(lambda: simulator.ledger.messages[0].status == "delivered")
 
 
 def test_a_line_that_was_torn_by_a_kill_is_dropped(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class Lane:
             task.add_done_callback(self._connected)
 
     def _connected(self, task: asyncio.Task[None]) -> None:
+        """Look after posts that came while the attempt was ending and still counted as one."""
         self._connecting.discard(task)
         if self._waiting and not task.cancelled():
             self._open_one()

@@ -69,7 +69,7 @@ class Ledger:
 
     def change(self, message: Message, status: str) -> bool:
         """Give a message another status; False if it is no longer in the ledger."""
-        if self._by_sid.get(message.sid) is not message:
+        if message.sid not in self._by_sid:
             return False
         if message.direction != "inbound":
             self._statuses[message.status] -= 1
