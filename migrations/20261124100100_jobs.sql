@@ -10,7 +10,7 @@ create table if not exists public.message_templates (
   updated_at timestamptz default now()
 );
 
--- serves: template_by_name
+-- serves: template
 create unique index if not exists message_templates_name on public.message_templates (name);
 
 create table if not exists public.message_jobs (
@@ -119,14 +119,14 @@ alter table public.message_jobs set (
   autovacuum_vacuum_threshold = 1000
 );
 
--- serves: promote, sweep_processing, sweep_pending, in_doubt_due, handover_due, figures
+-- serves: promote, sweep_processing, restore_entries, in_doubt_due, handover_due, waiting
 create index message_jobs_due on public.message_jobs (status, due_at)
 where status in ('scheduled', 'pending', 'processing', 'retrying', 'in_doubt', 'held');
 
--- serves: sent_today, figures
+-- serves: sent_today, recent
 create index message_jobs_sent_at on public.message_jobs (sent_at) where status = 'sent';
 
--- serves: failed_recently, figures
+-- serves: failed_recently, recent
 create index message_jobs_failed on public.message_jobs (created_at) where status = 'failed';
 
 -- serves: a user's own rows under row level security
@@ -164,6 +164,9 @@ on messaging.message_events (twilio_sid, delivery_status)
 where kind = 'receipt';
 
 comment on table public.message_templates is 'Texts with {{variables}}, for use by many messages.';
+comment on column public.message_templates.id is 'Ours; callers may also use the name.';
+comment on column public.message_templates.created_at is 'When it was stored.';
+comment on column public.message_templates.updated_at is 'When it was last changed.';
 comment on column public.message_templates.name is 'What callers name it by; unique.';
 comment on column public.message_templates.content_template is
   'The text, in a restricted Jinja2 (docs/reference/templates.md).';
@@ -172,6 +175,10 @@ comment on column public.message_templates.template_vars is
 
 comment on table public.message_jobs is
   'One row a text to one recipient; the only authority on what has happened to it.';
+comment on column public.message_jobs.id is 'Ours; the caller may choose it.';
+comment on column public.message_jobs.template_id is 'The template that it is made from, if any.';
+comment on column public.message_jobs.created_at is 'When it was handed over.';
+comment on column public.message_jobs.updated_at is 'When its status last changed.';
 comment on column public.message_jobs.user_id is 'Whose message it is; may read it under RLS.';
 comment on column public.message_jobs.recipient_phone is
   'E.164 once prepared; until then as the caller wrote it.';
@@ -217,6 +224,8 @@ comment on column public.message_jobs.error_code is 'Twilio''s error code, of a 
 
 comment on table messaging.message_events is
   'The journal: what happened to each message, appended and never changed.';
+comment on column messaging.message_events.id is 'The order of events.';
+comment on column messaging.message_events.at is 'When it was written.';
 comment on column messaging.message_events.job_id is
   'The message; null for a receipt that fits none.';
 comment on column messaging.message_events.kind is

@@ -88,11 +88,11 @@ def _folder() -> Path:
 
 @contextmanager
 def _turn(conn: Connection[TupleRow]) -> Iterator[None]:
-    conn.execute(query("migrations", "take_turn"), [_LOCK])
+    conn.execute(query("migrations", "take_turn"), {"lock": _LOCK})
     try:
         yield
     finally:
-        conn.execute(query("migrations", "end_turn"), [_LOCK])
+        conn.execute(query("migrations", "end_turn"), {"lock": _LOCK})
 
 
 def _install_pgmq(conn: Connection[TupleRow]) -> None:

@@ -17,6 +17,7 @@ STORY = 6
 HEIGHT = {
     "errors": 0,
     "domain": 1,
+    "setting_groups": 1.5,
     "settings": 2,
     "events": 2,
     "postgres": 3,
@@ -63,7 +64,7 @@ def room(name: str) -> str:
     return (parts[1] if len(parts) > 1 else "") if parts[0] == "messaging" else parts[0]
 
 
-def height(of_room: str) -> int:
+def height(of_room: str) -> float:
     """How high a room stands; an arrow may only point at something lower."""
     return HEIGHT.get(of_room, STORY)
 

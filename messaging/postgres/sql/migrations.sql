@@ -1,10 +1,10 @@
 -- name: take_turn
 -- Waits until no other migration is running.
-select pg_advisory_lock(%s)
+select pg_advisory_lock(%(lock)s)
 
 -- name: end_turn
 -- Lets the next one begin.
-select pg_advisory_unlock(%s)
+select pg_advisory_unlock(%(lock)s)
 
 -- name: pgmq_wanted
 -- Whether pgmq must be installed from its bundled SQL: it is not there and no extension offers it.

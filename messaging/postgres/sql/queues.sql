@@ -23,11 +23,11 @@ from messaging.queue_depth
 
 -- name: be_patient
 -- How long this connection waits for its turn.
-select set_config('lock_timeout', %s, false)
+select set_config('lock_timeout', %(patience)s, false)
 
 -- name: take_turn
 -- Waits for the only place at a lane; it is given up with the connection.
-select pg_advisory_lock(%s)
+select pg_advisory_lock(%(lock)s)
 
 -- name: listen
 -- Wakes this connection when entries are put into any queue; the payload names the queue.
