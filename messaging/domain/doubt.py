@@ -84,9 +84,7 @@ def not_found(doubt: Doubt, quiescence: timedelta) -> Outcome | LookAgain:
         return LookAgain(wait=max(quiescence - doubt.age, timedelta(seconds=5)))
     if doubt.doubt_resends >= MAX_RESENDS:
         return _settled(doubt, Status.HELD, "sent again twice out of doubt already")
-    if doubt.send_in is not None:
-        return _settled(doubt, Status.SCHEDULED, "not at Twilio", due_in=doubt.send_in)
-    return _settled(doubt, Status.PENDING, "not at Twilio", due_in=timedelta(0))
+    return _again(doubt, "not at Twilio")
 
 
 def by_policy(doubt: Doubt, default: InDoubtPolicy) -> Outcome | None:
@@ -102,11 +100,18 @@ def by_policy(doubt: Doubt, default: InDoubtPolicy) -> Outcome | None:
         case InDoubtPolicy.FAIL:
             return _settled(doubt, Status.FAILED, "policy fail")
         case InDoubtPolicy.RESEND:
-            spent = doubt.doubt_resends >= MAX_RESENDS
-            status = Status.HELD if spent else Status.PENDING
-            return _settled(doubt, status, "policy resend", due_in=timedelta(0))
+            if doubt.doubt_resends >= MAX_RESENDS:
+                return _settled(doubt, Status.HELD, "sent again twice out of doubt already")
+            return _again(doubt, "policy resend")
         case _:
             assert_never(policy)
+
+
+def _again(doubt: Doubt, reason: str) -> Outcome:
+    """Sent once more: at once, or at its time where that is still to come."""
+    if doubt.send_in is not None:
+        return _settled(doubt, Status.SCHEDULED, reason, due_in=doubt.send_in)
+    return _settled(doubt, Status.PENDING, reason, due_in=timedelta(0))
 
 
 def _settled(doubt: Doubt, status: Status, reason: str, due_in: timedelta | None = None) -> Outcome:

@@ -157,13 +157,14 @@ def doubted(claim: Claim, answer: InDoubt, rules: RetryRules) -> Outcome:
     resends = claim.doubt_resends
     if policy is InDoubtPolicy.RESEND:
         spent = resends >= MAX_RESENDS
-        status = Status.HELD if spent else Status.RETRYING
+        again = Status.RETRYING if claim.send_in is None else Status.SCHEDULED
+        status = Status.HELD if spent else again
         resends = resends if spent else resends + 1
     return Outcome(
         job_id=claim.id,
         attempt=claim.attempt,
         status=status,
-        due_in=_DOUBT_WAIT.get(status),
+        due_in=claim.send_in if status is Status.SCHEDULED else _DOUBT_WAIT.get(status),
         doubt_resends=resends,
         error_details={"message": error.format(reason=answer.reason)},
         details={"answer": "in doubt", "policy": policy.value, "reason": answer.reason},
