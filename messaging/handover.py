@@ -20,6 +20,8 @@ from messaging.steps.sending import announce, send_claims
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
 LATEST = timedelta(days=34)
+_RUN = timedelta(seconds=5)
+"""How long texts are taken back or asked after in one go; the rest comes back by its lease."""
 _LEASE = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(minutes=5)
 _MOST = 100
@@ -57,14 +59,14 @@ def take_back(rt: Runtime) -> int:
     """Asks Twilio to drop texts that were canceled or rescheduled here; how many it dropped."""
     with rt.db.connection() as conn:
         wanted = jobs.recall_due(conn, _LEASE)
-    return sum(_take_back_one(rt, recall) for recall in wanted)
+    return sum(_take_back_one(rt, recall) for recall in rt.while_there_is_time(wanted, _RUN))
 
 
 def follow(rt: Runtime) -> int:
     """Asks after texts whose time has passed at Twilio without a receipt; how many it knew."""
     with rt.db.connection() as conn:
         silent = jobs.handover_due(conn, _LOOK_AGAIN)
-    return sum(_follow_one(rt, job_id, sid) for job_id, sid in silent)
+    return sum(_follow_one(rt, *job) for job in rt.while_there_is_time(silent, _RUN))
 
 
 def _take_back_one(rt: Runtime, recall: Recall) -> bool:

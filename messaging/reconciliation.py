@@ -1,5 +1,6 @@
 """Reconciles jobs in doubt: asks Twilio whether it has their texts, and never guesses."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from messaging import events
@@ -11,14 +12,23 @@ from messaging.runtime import Runtime
 
 _LEASE = timedelta(seconds=30)
 """How long one look may take before another worker looks too."""
-_MOST = 50
+_BATCH = 20
+_RUN = timedelta(seconds=5)
+"""How long one run goes on; beat starts the next, and what was leased in vain comes back."""
 
 
 def reconcile(rt: Runtime) -> int:
-    """Looks at jobs in doubt that want a look; returns how many are in doubt no longer."""
-    with rt.db.connection() as conn:
-        doubts = jobs.in_doubt_due(conn, _LEASE, _MOST)
-    return sum(_reconcile_one(rt, doubt) for doubt in doubts)
+    """Looks for some seconds at jobs in doubt that want a look; how many are no longer in doubt."""
+    return sum(_reconcile_one(rt, doubt) for doubt in rt.while_there_is_time(_due(rt), _RUN))
+
+
+def _due(rt: Runtime) -> Iterator[Doubt]:
+    while True:
+        with rt.db.connection() as conn:
+            doubts = jobs.in_doubt_due(conn, _LEASE, _BATCH)
+        yield from doubts
+        if len(doubts) < _BATCH:
+            return
 
 
 def _reconcile_one(rt: Runtime, doubt: Doubt) -> bool:

@@ -48,7 +48,7 @@ WORKER = Command(
 BRIDGE = Command(
     name="bridge",
     line="celery -A messaging.celery worker --queues bridge,upkeep "
-    "--pool threads --concurrency 8 "
+    "--pool threads --concurrency 16 "
     "--hostname bridge-$$@%h --without-gossip --without-mingle",
     stage=0,
     patience=1.5,  # its runs last 10 s; what it does may be lost
