@@ -49,6 +49,16 @@ class Versions:
     clock: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A reason why messages failed, or were `undelivered`; without a code, `reason` says it."""
+
+    outcome: str
+    error_code: int | None
+    reason: str | None
+    messages: int
+
+
 def read(conn: Postgres) -> Figures:
     """The figures now."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
@@ -62,6 +72,12 @@ def read(conn: Postgres) -> Figures:
         queues={row.lane: row for row in depths(conn)},
         recent=recent,
     )
+
+
+def failures(conn: Postgres) -> list[Failure]:
+    """Why messages of the last 24 hours failed or did not arrive, the most frequent first."""
+    with conn.cursor(row_factory=class_row(Failure)) as cursor:
+        return cursor.execute(query("figures", "failures")).fetchall()
 
 
 def versions(conn: Postgres) -> Versions:

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from twilio.http.response import Response
 
@@ -22,10 +24,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What `messaging check` shows of Twilio."""
+    """What `messaging check` shows of Twilio; `clock` is what time it was there, if it said so."""
 
     account: Finding
     sender: Finding
+    clock: datetime | None = None
 
     @property
     def ok(self) -> bool:
@@ -35,24 +38,32 @@ class Checked:
 
 async def check(api: Api, settings: Settings) -> Checked:
     """The account first; the sender is asked about only if the account answers."""
-    account = await _account(api, settings)
+    account, clock = await _account(api, settings)
     if not account.ok:
-        return Checked(
-            account=account, sender=Finding(ok=False, why="Not asked: the account does not answer.")
-        )
-    return Checked(account=account, sender=await _sender(api, settings))
+        not_asked = Finding(ok=False, why="Not asked: the account does not answer.")
+        return Checked(account=account, sender=not_asked, clock=clock)
+    return Checked(account=account, sender=await _sender(api, settings), clock=clock)
 
 
-async def _account(api: Api, settings: Settings) -> Finding:
+async def _account(api: Api, settings: Settings) -> tuple[Finding, datetime | None]:
     """By listing one message: a standard API key may do that, but not read the account."""
     try:
         response = await api.messages(page_size=1)
     except Failed as failed:
-        return Finding(ok=False, why=failed.reason)
+        return Finding(ok=False, why=failed.reason), None
     if response.status_code != 200:
-        return _refused(response)
+        return _refused(response), _clock(response)
     with_what = f"API key {settings.twilio_api_key}" if settings.twilio_api_key else "auth token"
-    return Finding(ok=True, why=f"{settings.twilio_account_sid} answers to its {with_what}.")
+    why = f"{settings.twilio_account_sid} answers to its {with_what}."
+    return Finding(ok=True, why=why), _clock(response)
+
+
+def _clock(response: Response) -> datetime | None:
+    """What the answer's Date header says (RFC 9110, 6.6.1); None where it says nothing."""
+    try:
+        return parsedate_to_datetime((response.headers or {}).get("date", "")).astimezone(UTC)
+    except (ValueError, TypeError):
+        return None
 
 
 async def _sender(api: Api, settings: Settings) -> Finding:

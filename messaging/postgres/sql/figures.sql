@@ -32,3 +32,29 @@ select
     case when to_regnamespace('pgmq') is not null then 'as plain SQL' end
   ) as pgmq,
   clock_timestamp() as clock
+
+-- name: failures
+-- Why messages of the last 24 hours failed or did not arrive, the most frequent reason first.
+-- A reason with a code of Twilio's is told by its code: Twilio's sentences differ by number.
+select outcome, error_code, reason, count(*) as messages
+from (
+  select
+    'failed' as outcome,
+    error_code,
+    case when error_code is null then error_details ->> 'message' end as reason
+  from public.message_jobs
+  where status = 'failed' and created_at >= clock_timestamp() - interval '24 hours'
+  union all
+  select
+    'undelivered' as outcome,
+    error_code,
+    null as reason
+  from public.message_jobs
+  where
+    status = 'sent'
+    and sent_at >= clock_timestamp() - interval '24 hours'
+    and delivery_status in ('failed', 'undelivered')
+) as bad
+group by outcome, error_code, reason
+order by messages desc, outcome, error_code, reason
+limit 20

@@ -1,0 +1,102 @@
+"""Postgres, our schema in it, pgmq, the queues, and its clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from messaging.commands.checks.finding import Finding, ok, skipped, trouble, warning
+from messaging.commands.database import answering, database, place
+from messaging.domain.wording import count, span
+from messaging.errors import MessagingError
+from messaging.local import clock
+from messaging.postgres import figures, migrate, queues
+from messaging.postgres.figures import Versions
+from messaging.postgres.jobs import Postgres
+from messaging.settings import Settings
+
+OLDEST = 15
+"""The oldest PostgreSQL that the migrations are tested with."""
+SKEW = timedelta(seconds=2)
+"""Clocks that differ by more want a look."""
+
+_MIGRATE = "Run `messaging migrate`."
+_REST = ("migrations", "pgmq", "queues", "clock")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """The findings; `ahead` is how far the database's clock is ahead of this machine's."""
+
+    findings: list[Finding]
+    ahead: timedelta | None
+
+
+def look(settings: Settings) -> Looked:
+    """Looks at all that Postgres can tell."""
+    url = settings.database_url.get_secret_value()
+    try:
+        with database(settings) as conn:
+            before = clock.now()
+            versions = figures.versions(conn)
+            ahead = versions.clock - (before + (clock.now() - before) / 2)
+            findings = [*_inside(settings, conn, versions), _clock(ahead)]
+    except MessagingError as error:
+        rest = [skipped(name, "Not looked at: the database does not answer.") for name in _REST]
+        return Looked(findings=[trouble("database", str(error), ""), *rest], ahead=None)
+    return Looked(findings=[_server(versions, place(url)), *findings], ahead=ahead)
+
+
+def _server(versions: Versions, where: str) -> Finding:
+    what = f"PostgreSQL {versions.postgres} at {where}"
+    if int(versions.postgres.split(".")[0]) < OLDEST:
+        return trouble("database", what, f"Use PostgreSQL {OLDEST} or later.")
+    return ok("database", what)
+
+
+def _inside(settings: Settings, conn: Postgres, versions: Versions) -> Iterator[Finding]:
+    yield _migrations(settings.direct_url)
+    if versions.pgmq is None:
+        yield trouble("pgmq", "It is not installed.", _MIGRATE)
+        yield skipped("queues", "Not looked at: there is no pgmq.")
+        return
+    yield ok("pgmq", versions.pgmq)
+    yield _queues(settings, conn)
+
+
+def _migrations(url: str) -> Finding:
+    try:
+        with answering(url):
+            standing = migrate.standing(url)
+    except MessagingError as error:
+        return trouble("migrations", str(error), "Check DATABASE_DIRECT_URL.")
+    missing = sum(not one.applied for one in standing)
+    if missing:
+        return trouble("migrations", f"{count(missing, 'migration')} missing.", _MIGRATE)
+    return ok("migrations", f"up to date, {len(standing)} applied")
+
+
+def _queues(settings: Settings, conn: Postgres) -> Finding:
+    try:
+        with answering(settings.database_url.get_secret_value()):
+            depths = {depth.lane: depth.queue_length for depth in queues.depths(conn)}
+    except MessagingError:
+        return trouble("queues", "They are not there, or not to be read by this user.", _MIGRATE)
+    what = ", ".join(f"{lane} {length:,}" for lane, length in depths.items())
+    if depths.get("dead"):
+        return warning(
+            "queues",
+            what,
+            "The dead letters are entries that nobody could read: look at pgmq.q_sms_dlq.",
+        )
+    return ok("queues", what)
+
+
+def _clock(ahead: timedelta) -> Finding:
+    if abs(ahead) > SKEW:
+        way = "ahead of" if ahead > timedelta(0) else "behind"
+        return warning(
+            "clock",
+            f"The database's clock is {span(ahead)} {way} this machine's.",
+            "Messages go by the database's: see that both are kept right (NTP).",
+        )
+    return ok("clock", f"the database's and this machine's agree within {SKEW.seconds} s")

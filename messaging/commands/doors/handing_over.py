@@ -1,0 +1,93 @@
+"""`send` and `enqueue`: messages handed over, one or a file of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from messaging.commands.doors.options import (
+    FLAG,
+    MESSAGES,
+    Command,
+    Json,
+    Key,
+    Media,
+    Priority,
+    TimeOrNow,
+    Wait,
+)
+from messaging.commands.exits import ExitCode
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes these commands part of the program."""
+    app.command(cls=Command, rich_help_panel=MESSAGES)(send)
+    app.command(cls=Command, rich_help_panel=MESSAGES)(enqueue)
+
+
+def send(
+    to: Annotated[str, typer.Option(metavar="NUMBER", help="Whom to text: +14155552671.")],
+    body: Annotated[str | None, typer.Option(metavar="TEXT", help="The text.")] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A template, in place of --body.")
+    ] = None,
+    var: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
+    ] = None,
+    at: TimeOrNow = None,
+    priority: Priority = 0,
+    media: Media = None,
+    key: Key = None,
+    wait: Wait = False,
+    timeout: Annotated[
+        int, typer.Option(metavar="SECONDS", help="How long --wait waits, once it is due.")
+    ] = 60,
+    json: Json = False,
+) -> ExitCode:
+    """Hand one message over, and print its id."""
+    from messaging.commands import sending
+    from messaging.commands.screen import Screen
+
+    wish = sending.Wish(
+        to=to,
+        body=body,
+        template=template,
+        variables=tuple(var or ()),
+        at=at,
+        priority=priority,
+        media_urls=tuple(media or ()),
+        idempotency_key=key,
+    )
+    return sending.send(Screen(json=json), wish, timeout if wait else None)
+
+
+def enqueue(
+    file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .ndjson file.")],
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A template, for rows that name none.")
+    ] = None,
+    key_prefix: Annotated[
+        str | None,
+        typer.Option(metavar="PREFIX", help="Rows without a key get PREFIX:ROW as theirs."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Write what became of every row here.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", metavar=FLAG, help="Check every row, and hand nothing over."),
+    ] = False,
+    json: Json = False,
+) -> ExitCode:
+    """Hand over a file of messages, a row each.
+
+    A bad row is refused, with the reason, and does not sink the rest.
+    """
+    from messaging.commands import importing
+    from messaging.commands.screen import Screen
+
+    wish = importing.Wish(
+        file=file, template=template, key_prefix=key_prefix, report=report, dry_run=dry_run
+    )
+    return importing.enqueue(Screen(json=json), wish)

@@ -1,0 +1,46 @@
+"""`show`, `explain`, `queues`, `stats`: looking, without changing anything."""
+
+import typer
+
+from messaging.commands.doors.options import FIGURES, MESSAGES, Command, Full, Json, MessageId
+from messaging.commands.exits import ExitCode
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes these commands part of the program."""
+    app.command(cls=Command, rich_help_panel=MESSAGES)(show)
+    app.command(cls=Command, rich_help_panel=MESSAGES)(explain)
+    app.command(cls=Command, rich_help_panel=FIGURES)(queues)
+    app.command(cls=Command, rich_help_panel=FIGURES)(stats)
+
+
+def show(id: MessageId, full: Full = False, json: Json = False) -> ExitCode:
+    """Show a message as it stands."""
+    from messaging.commands import showing
+    from messaging.commands.screen import Screen
+
+    return showing.show(Screen(json=json), id, full=full)
+
+
+def explain(id: MessageId, full: Full = False, json: Json = False) -> ExitCode:
+    """Tell what happened to a message, and what happens next."""
+    from messaging.commands import explaining
+    from messaging.commands.screen import Screen
+
+    return explaining.explain(Screen(json=json), id, full=full)
+
+
+def queues(json: Json = False) -> ExitCode:
+    """Show how much waits, where, and for how long."""
+    from messaging.commands import counting
+    from messaging.commands.screen import Screen
+
+    return counting.queues(Screen(json=json))
+
+
+def stats(json: Json = False) -> ExitCode:
+    """Show what was sent, and what failed and why."""
+    from messaging.commands import counting
+    from messaging.commands.screen import Screen
+
+    return counting.stats(Screen(json=json))

@@ -1,0 +1,45 @@
+"""`bench`: how fast it is here."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from messaging.commands.doors.options import RUN, Command
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes this command part of the program."""
+    app.command(cls=Command, rich_help_panel=RUN)(bench)
+
+
+def bench(
+    messages: Annotated[int, typer.Option(min=1, help="In one run.")] = 3000,
+    latency: Annotated[
+        int, typer.Option(metavar="MS", min=0, help="How long Twilio takes to answer.")
+    ] = 100,
+    runs: Annotated[int, typer.Option(min=1, help="Of which each figure is the median.")] = 3,
+    only: Annotated[
+        str,
+        typer.Option(metavar="PARTS", help="A list of these, with commas."),
+    ] = "sending,latency,enqueue,receipts,idle",
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")
+    ] = None,
+) -> int:
+    """Measure how fast it is on this machine, beside plain Celery.
+
+    Everything that it needs is embedded and removed at the end; takes about two minutes.
+    """
+    from messaging.local.bench import BenchOptions, parts, run
+
+    return run(
+        BenchOptions(
+            messages=messages,
+            latency=timedelta(milliseconds=latency),
+            runs=runs,
+            only=parts(only),
+            report=json,
+        )
+    )

@@ -1,0 +1,93 @@
+"""`messaging explain`: what happened to a message, and what happens next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from rich.table import Table
+from rich.text import Text
+
+from messaging.commands import moments
+from messaging.commands.database import database
+from messaging.commands.exits import ExitCode
+from messaging.commands.screen import Screen
+from messaging.commands.styles import TONES, of_status
+from messaging.commands.tables import grid
+from messaging.domain.job import JobId
+from messaging.domain.phone import mask
+from messaging.domain.wording import hide_numbers, plain
+from messaging.explanation.journal import lines
+from messaging.explanation.line import Line, Tell
+from messaging.explanation.standing import standing
+from messaging.outbox import Messaging
+from messaging.postgres import figures
+from messaging.postgres.messages import Event, Message
+from messaging.settings import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What `--json` prints; times inside sentences are in UTC."""
+
+    id: JobId
+    to: str
+    status: str
+    delivery_status: str | None
+    journal: Sequence[Line]
+    standing: Line
+
+
+def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
+    """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
+    settings = load()
+    with database(settings) as conn, Messaging(settings) as messaging:
+        message = messaging.status(id, conn=conn)
+        events = messaging.events(id, conn=conn)
+        now = figures.versions(conn).clock
+    if screen.json:
+        screen.show(_explained(message, events, moments.iso, full=full))
+        return ExitCode.OK
+    told = _explained(message, events, moments.local(now), full=full)
+    screen.show(None, "", _heading(told), "", _journal(told), "", _standing(told), "")
+    return ExitCode.OK
+
+
+def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: bool) -> Explained:
+    def shown(line: Line) -> Line:
+        return line if full else replace(line, text=hide_numbers(line.text))
+
+    return Explained(
+        id=message.id,
+        to=message.recipient_phone if full else mask(message.recipient_phone),
+        status=message.status,
+        delivery_status=message.delivery_status,
+        journal=[shown(line) for line in lines(message, events, tell)],
+        standing=shown(standing(message, events, tell)),
+    )
+
+
+def _heading(told: Explained) -> Text:
+    style = of_status(told.status, told.delivery_status)
+    status = ", ".join(filter(None, (told.status, told.delivery_status)))
+    return Text.assemble(
+        (str(told.id), "bold"), ("  to ", "dim"), plain(told.to), "  ", (status, style)
+    )
+
+
+def _journal(told: Explained) -> Table:
+    """A line an event; the day is told where it is another than in the line above."""
+    table = grid()
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(ratio=1)
+    day = ""
+    for line in told.journal:
+        at = line.at.astimezone() if line.at else None
+        today = f"{at:%d %b %Y}" if at else day
+        time = f"{at:%H:%M:%S.%f}"[:-4] if at else ""
+        table.add_row("" if today == day else today, time, Text(plain(line.text), TONES[line.tone]))
+        day = today
+    return table
+
+
+def _standing(told: Explained) -> Text:
+    return Text(plain(told.standing.text), f"bold {TONES[told.standing.tone]}".strip())

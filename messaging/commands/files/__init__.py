@@ -1,0 +1,1 @@
+"""Files of messages: CSV and JSON Lines, read a row at a time, however long they are."""

@@ -1,0 +1,60 @@
+"""The report of an import: a CSV file with a line for every row."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from messaging.commands.fates import Fate
+from messaging.commands.files.lines import shown
+from messaging.errors import MessagingError, Refused
+
+COLUMNS = ("row", "line", "result", "id", "reason")
+
+
+class Report:
+    """A report that is being written, or none."""
+
+    def __init__(self, path: Path | None, file: TextIO | None) -> None:
+        """Without a file, nothing is written."""
+        self._path = path
+        self._file = file
+        self._write([COLUMNS])
+
+    def write(self, fates: Sequence[Fate]) -> None:
+        """Adds these rows. Raises MessagingError where they do not get into the file."""
+        self._write([(fate.row, fate.line, fate.result, fate.id, fate.reason) for fate in fates])
+
+    def _write(self, rows: Sequence[Sequence[object]]) -> None:
+        if self._file is None or self._path is None:
+            return
+        try:
+            csv.writer(self._file).writerows(rows)
+            self._file.flush()
+        except OSError as error:
+            raise MessagingError(
+                f"The report {shown(self._path)} cannot be written: {error.strerror}."
+            ) from error
+
+
+@contextmanager
+def opened(path: Path | None, *, beside: Path) -> Iterator[Report]:
+    """A new report at `path`, in place of an old one; none where there is no path.
+
+    Raises Refused where it cannot be written, or is the file that is read (`beside`).
+    """
+    if path is None:
+        yield Report(None, None)
+        return
+    if path.exists() and path.samefile(beside):
+        raise Refused(f"The report {shown(path)} is the file itself: name another.")
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise Refused(f"The report {shown(path)} cannot be written: {error.strerror}.") from error
+    try:
+        yield Report(path, file)
+    finally:
+        with suppress(OSError):  # a full disk has been told of by then
+            file.close()

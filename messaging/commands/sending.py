@@ -1,0 +1,125 @@
+"""`messaging send`: one message handed over, and followed where asked for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from messaging.commands import moments
+from messaging.commands.database import database
+from messaging.commands.exits import ExitCode
+from messaging.commands.following import follow, is_over
+from messaging.commands.pairs import pairs
+from messaging.commands.screen import Screen
+from messaging.domain.draft import Draft
+from messaging.domain.job import JobId
+from messaging.domain.wording import hide_numbers
+from messaging.errors import Refused
+from messaging.explanation.standing import standing, why
+from messaging.local.watch import is_delivered
+from messaging.outbox import Messaging
+from messaging.postgres import figures
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.messages import Enqueued, Message
+from messaging.settings import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was typed, as it was typed."""
+
+    to: str
+    body: str | None
+    template: str | None
+    variables: tuple[str, ...]
+    at: str | None
+    priority: int
+    media_urls: tuple[str, ...]
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """What `send --json` prints."""
+
+    id: JobId
+    result: str
+    """`created`, or `duplicate` where the key had been used for the same message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What `send --wait --json` prints."""
+
+    id: JobId
+    result: str
+    status: str
+    delivery_status: str | None
+    twilio_sid: str | None
+    error_code: int | None
+    error: str | None
+
+
+def send(screen: Screen, wish: Wish, timeout: float | None) -> ExitCode:
+    """Hands the message over; with a timeout in seconds, waits for its end.
+
+    Raises Refused, Unreachable and Misconfigured.
+    """
+    settings = load()
+    with database(settings) as conn, Messaging(settings) as messaging:
+        draft = _draft(wish, conn)
+        (answer,) = messaging.enqueue_many([draft], conn=conn)
+        if answer.id is None or answer.result == "refused":
+            raise Refused(answer.reason or "The message was refused.")
+        if answer.result == "duplicate":
+            screen.note("The key has been used for this very message: this is its id.", "yellow")
+        if timeout is None:
+            screen.show(HandedOver(id=answer.id, result=answer.result), str(answer.id))
+            return ExitCode.OK
+        if not screen.json:
+            screen.show(None, str(answer.id))
+        message = follow(screen, conn, answer.id, timedelta(seconds=timeout))
+    return _ended(screen, answer, message, timeout)
+
+
+def _draft(wish: Wish, conn: Postgres) -> Draft:
+    now = figures.versions(conn).clock
+    return Draft(
+        to=wish.to,
+        body=wish.body,
+        template=wish.template,
+        variables=pairs(wish.variables, "--var"),
+        scheduled_for=moments.moment(wish.at, now, "--at") if wish.at else None,
+        priority=wish.priority,
+        media_urls=wish.media_urls,
+        idempotency_key=wish.idempotency_key,
+    )
+
+
+def _ended(screen: Screen, answer: Enqueued, message: Message, timeout: float) -> ExitCode:
+    code = _exit_code(message)
+    if screen.json:
+        screen.show(
+            Followed(
+                id=message.id,
+                result=answer.result,
+                status=message.status,
+                delivery_status=message.delivery_status,
+                twilio_sid=message.twilio_sid,
+                error_code=message.error_code,
+                error=hide_numbers(why(message)) or None,
+            )
+        )
+    sentence = hide_numbers(standing(message, [], moments.here).text)
+    match code:
+        case ExitCode.OK:
+            screen.good(sentence)
+        case ExitCode.TIMED_OUT:
+            screen.doubtful(f"No end after {timeout:g} s. {sentence}")
+        case _:
+            screen.bad(sentence)
+    return code
+
+
+def _exit_code(message: Message) -> ExitCode:
+    if is_delivered(message):
+        return ExitCode.OK
+    return ExitCode.UNSUCCESSFUL if is_over(message) else ExitCode.TIMED_OUT

@@ -1,0 +1,175 @@
+"""The journal of a message in plain words: a sentence for each event."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from messaging.domain.job import Lane
+from messaging.explanation.line import Line, Tell, Tone
+from messaging.postgres.messages import Event, Message
+from messaging.twilio.codes import explain
+
+_Said = tuple[str, Tone]
+_DELIVERY: Mapping[str, _Said] = {
+    "scheduled": ("Twilio keeps it for later.", Tone.PLAIN),
+    "accepted": ("Twilio accepted it.", Tone.PLAIN),
+    "queued": ("Twilio queued it.", Tone.PLAIN),
+    "sending": ("Twilio is sending it.", Tone.PLAIN),
+    "sent": ("The carrier took it.", Tone.PLAIN),
+    "partially_delivered": ("A part of it is on the phone.", Tone.PLAIN),
+    "delivered": ("The phone has it.", Tone.GOOD),
+    "read": ("It was read.", Tone.GOOD),
+    "undelivered": ("The carrier could not deliver it", Tone.BAD),
+    "failed": ("Twilio could not send it", Tone.BAD),
+    "canceled": ("Twilio dropped it.", Tone.PLAIN),
+}
+"""What Twilio's words mean; those without a full stop are followed by the reason."""
+
+
+def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
+    """What happened, oldest first, beginning with the hand-over; `tell` writes times."""
+    moved = any(event.kind in ("rescheduled", "rescheduling") for event in events)
+    told = [_line(event, tell) for event in events]
+    return [_handed_over(message, None if moved else message.scheduled_for, tell), *told]
+
+
+def _handed_over(message: Message, scheduled_for: datetime | None, tell: Tell) -> Line:
+    lane = Lane.of(message.priority)
+    when = f", to be sent at {tell(scheduled_for)}" if scheduled_for else ""
+    return Line(at=message.created_at, text=f"It was handed over, {lane} lane{when}.")
+
+
+def _line(event: Event, tell: Tell) -> Line:
+    say = _KINDS.get(event.kind, _something)
+    text, tone = say(event, tell)
+    return Line(at=event.at, text=text, tone=tone)
+
+
+def _settled(event: Event, _: Tell) -> _Said:
+    text, tone = _ATTEMPT.get((_word(event, "answer"), _word(event, "status")), _UNKNOWN)
+    reason = _reason(event)
+    return f"Attempt {event.attempt}: {text.format(reason=reason, said=_said(event))}", tone
+
+
+def _reconciled(event: Event, _: Tell) -> _Said:
+    status, reason = _word(event, "status"), _word(event, "reason")
+    if event.twilio_sid:
+        return f"Twilio was asked, and has it{_said(event)}.", Tone.GOOD
+    if status in ("pending", "scheduled"):
+        return "Twilio was asked and does not have it: it may be sent again.", Tone.PLAIN
+    text = "It is held for a person" if status == "held" else "It was given up in doubt"
+    return f"{text}: {reason}.", Tone.DOUBT if status == "held" else Tone.BAD
+
+
+def _receipt(event: Event, _: Tell) -> _Said:
+    word = event.delivery_status or ""
+    text, tone = _DELIVERY.get(word, (f"Twilio reported {word}.", Tone.PLAIN))
+    if text.endswith("."):
+        return text, tone
+    code = event.details.get("error_code")
+    return f"{text}: {code}, {explain(code)}" if isinstance(code, int) else f"{text}.", tone
+
+
+def _late(event: Event, _: Tell) -> _Said:
+    return (
+        f"An answer to attempt {event.attempt} came late and proves that Twilio has a text of "
+        f"it{_said(event)}.",
+        Tone.DOUBT,
+    )
+
+
+def _refused(event: Event, _: Tell) -> _Said:
+    return f"It could not become a text: {_word(event, 'reason')}", Tone.BAD
+
+
+def _swept(event: Event, _: Tell) -> _Said:
+    return (
+        f"Attempt {event.attempt}: the worker did not come back. Whether Twilio has it is in "
+        "doubt, and will be asked.",
+        Tone.DOUBT,
+    )
+
+
+def _moved(event: Event, tell: Tell) -> _Said:
+    new_time = _word(event, "scheduled_for")
+    when = f" to {tell(datetime.fromisoformat(new_time))}" if new_time else ""
+    asked = "; Twilio, which keeps it, is asked to give it back" * (event.kind == "rescheduling")
+    return f"It was moved{when}{asked}.", Tone.PLAIN
+
+
+def _recalled(event: Event, _: Tell) -> _Said:
+    kept = _word(event, "status") == "scheduled"
+    after = "it is ours again, to be sent at its new time" if kept else "it is canceled"
+    return f"Twilio dropped it: {after}.", Tone.PLAIN
+
+
+def _always(text: str, tone: Tone = Tone.PLAIN) -> Callable[[Event, Tell], _Said]:
+    return lambda _event, _tell: (text, tone)
+
+
+def _something(event: Event, _: Tell) -> _Said:
+    reason = _word(event, "reason")
+    return f"{event.kind.replace('_', ' ').capitalize()}{f': {reason}' if reason else ''}.", (
+        Tone.PLAIN
+    )
+
+
+_KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
+    "settled": _settled,
+    "reconciled": _reconciled,
+    "receipt": _receipt,
+    "late_answer": _late,
+    "refused": _refused,
+    "swept": _swept,
+    "canceled": _always("It was canceled."),
+    "canceling": _always("It was canceled; Twilio, which keeps it, is asked to drop it."),
+    "rescheduled": _moved,
+    "rescheduling": _moved,
+    "recalled": _recalled,
+    "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
+}
+_UNKNOWN: _Said = ("It was settled{said}.", Tone.PLAIN)
+_ATTEMPT: Mapping[tuple[str, str], _Said] = {
+    ("accepted", "sent"): ("Twilio took it{said}.", Tone.PLAIN),
+    ("accepted", "scheduled"): ("Twilio keeps it until its time{said}.", Tone.PLAIN),
+    ("rejected", "failed"): ("Twilio refused it: {reason}", Tone.BAD),
+    ("handover refused", "scheduled"): (
+        "Twilio will not keep it, so it stays here until its time: {reason}",
+        Tone.PLAIN,
+    ),
+    ("not handed over", "scheduled"): ("it was not handed to Twilio early: {reason}", Tone.PLAIN),
+    ("not sent", "retrying"): ("not sent, and tried again later: {reason}", Tone.PLAIN),
+    ("not sent", "failed"): ("not sent, and no retry is left: {reason}", Tone.BAD),
+    ("in doubt", "in_doubt"): ("Twilio's answer was not seen: {reason}", Tone.DOUBT),
+    ("in doubt", "held"): (
+        "Twilio's answer was not seen, and it is held for a person: {reason}",
+        Tone.DOUBT,
+    ),
+    ("in doubt", "retrying"): (
+        "Twilio's answer was not seen; by its policy it is sent again: {reason}",
+        Tone.DOUBT,
+    ),
+    ("in doubt", "failed"): (
+        "Twilio's answer was not seen; by its policy it is given up: {reason}",
+        Tone.BAD,
+    ),
+}
+"""By the answer to an attempt and the status that it led to."""
+
+
+def _reason(event: Event) -> str:
+    """Why, as a sentence; a code of Twilio's is explained unless Twilio did it."""
+    code, reason = event.details.get("code"), _word(event, "reason")
+    text = reason or (explain(code) if isinstance(code, int) else "no reason was given.")
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    return f"{code}, {text}" if isinstance(code, int) else text
+
+
+def _said(event: Event) -> str:
+    """Twilio's id and word for it, in brackets, where there are any."""
+    parts = [part for part in (event.twilio_sid, event.delivery_status) if part]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _word(event: Event, name: str) -> str:
+    value = event.details.get(name)
+    return value if isinstance(value, str) else ""
