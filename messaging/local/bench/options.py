@@ -1,0 +1,38 @@
+"""What is to be measured, and how much of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from messaging.errors import Refused
+
+PARTS = ("sending", "latency", "enqueue", "receipts", "idle")
+"""What can be measured, in the order of the table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """One measurement. `latency` is how long the simulated Twilio thinks about each request.
+
+    Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
+    `report` is where the figures are written as JSON.
+    """
+
+    messages: int = 3000
+    latency: timedelta = timedelta(milliseconds=100)
+    runs: int = 3
+    only: tuple[str, ...] = PARTS
+    idle: timedelta = timedelta(seconds=10)
+    report: Path | None = None
+
+
+def parts(written: str) -> tuple[str, ...]:
+    """The parts in a list with commas; raises Refused where one of them is none."""
+    names = tuple(name.strip() for name in written.split(",") if name.strip())
+    unknown = [name for name in names if name not in PARTS]
+    if unknown or not names:
+        raise Refused(
+            f"There is nothing named {', '.join(unknown) or repr(written)} to measure: "
+            f"choose among {', '.join(PARTS)}."
+        )
+    return names

@@ -1,0 +1,129 @@
+"""`messaging bench`: the story of one measurement."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from messaging.errors import Refused
+from messaging.local.bench import enqueuing, idling, latency, receipts, report, sending
+from messaging.local.bench.figures import Figure
+from messaging.local.bench.options import BenchOptions
+from messaging.local.bench.ours import Ours
+from messaging.local.bench.plain import Plain
+from messaging.local.bench.site import Site, new_folder
+from messaging.postgres.figures import versions
+
+_INTERRUPTED = 130
+"""What shells return for a program that Ctrl-C ended."""
+
+Say = Callable[[str], None]
+
+
+def run(options: BenchOptions) -> int:
+    """Measure, print a table, write the report; nothing is left behind, also after Ctrl-C.
+
+    Returns the exit code. Raises MessagingError where something doesn't start or doesn't come
+    to its end, and Refused where there is no folder for the report.
+    """
+    _expect_folder(options.report)
+    with _stoppable():
+        try:
+            return _run(options)
+        except KeyboardInterrupt:
+            _say("Stopped. Nothing of it runs any more.")
+            return _INTERRUPTED
+
+
+def _run(options: BenchOptions) -> int:
+    began = datetime.now(UTC)
+    with new_folder() as folder, Site(folder, options.latency) as site:
+        machine = report.machine(versions(site.connect("messaging")).postgres)
+        if machine.is_busy:
+            _say(_busy(machine))
+        figures = _measure(site, options, _say)
+    if options.report:
+        report.write(options.report, figures, machine, began, options)
+    Console(highlight=False).print(report.table(figures))
+    return 0
+
+
+def _say(sentence: str) -> None:
+    # Not through rich: a line that Ctrl-C interrupts would be printed twice.
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _expect_folder(report: Path | None) -> None:
+    if report and not report.absolute().parent.is_dir():
+        raise Refused(f"There is no folder {report.parent} to write {report.name} to.")
+
+
+def _measure(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
+    """Begins with what wants few processes around it, and ends with what wants them all."""
+    figures: list[Figure] = []
+    if "enqueue" in options.only:
+        say(f"enqueue: {options.messages:,} rows, {options.runs} times each way")
+        figures += enqueuing.measure(site, options.runs, options.messages)
+    if {"receipts", "idle"} & set(options.only):
+        receipts.start_web(site)
+    if "receipts" in options.only:
+        say(f"receipts: {options.messages:,} signed callbacks, {options.runs} times")
+        figures += receipts.measure(site, options.runs, options.messages)
+    if {"sending", "latency", "idle"} & set(options.only):
+        figures += _measure_sending(site, options, say)
+    return figures
+
+
+def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
+    figures: list[Figure] = []
+    ours = Ours(site)
+    say("warming up")
+    sending.warm_up(site, ours, options.messages)
+    if "idle" in options.only:
+        say(f"idle: watching for {options.idle / timedelta(seconds=1):g} s")
+        figures += idling.measure(site, options.idle)
+    if not {"sending", "latency"} & set(options.only):
+        return figures
+    plain = Plain(site)
+    sending.warm_up(site, plain, options.messages // sending.SHARE)
+    if "latency" in options.only:
+        figures += latency.measure(site, ours, plain, options.messages, say)
+    if "sending" in options.only:
+        samples = sending.measure(site, ours, plain, options, say)
+        figures += samples.figures("sending", "message")
+    return figures
+
+
+def _busy(machine: report.Machine) -> str:
+    return (
+        f"This machine is busy with something else (load {machine.load:g} on {machine.cores} "
+        "cores): compare ratios, not figures."
+    )
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """While it lasts, SIGTERM and a closed terminal stop as Ctrl-C does.
+
+    Only the first of them raises KeyboardInterrupt: nobody interrupts the cleaning up.
+    """
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    is_stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal is_stopping
+        if not is_stopping:
+            is_stopping = True
+            raise KeyboardInterrupt
+
+    before = {name: signal.signal(name, stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            signal.signal(name, old)

@@ -1,0 +1,51 @@
+"""Sending: from rows in Postgres to rows that are marked as sent, on both sides in turn."""
+
+import time
+from collections.abc import Callable
+
+from messaging.local.bench import processor
+from messaging.local.bench.contender import Contender
+from messaging.local.bench.figures import Sample, Samples
+from messaging.local.bench.options import BenchOptions
+from messaging.local.bench.site import Site
+
+_LIMIT = 600.0
+_WARM_UP = 500
+"""Texts at most; their first ones open connections and import what is imported late."""
+SHARE = 3
+"""Plain Celery gets a third of the texts: its pace does not depend on how many there are."""
+
+
+def warm_up(site: Site, contender: Contender, count: int) -> None:
+    """Have some texts sent, so that everything is at work."""
+    send(site, contender, min(count, _WARM_UP))
+
+
+def measure(
+    site: Site, ours: Contender, plain: Contender, options: BenchOptions, say: Callable[[str], None]
+) -> Samples:
+    """Runs of both sides in turn, so that whatever else the machine does hits both."""
+    samples = Samples()
+    for number in range(1, options.runs + 1):
+        samples.ours.append(send(site, ours, options.messages))
+        samples.plain.append(send(site, plain, max(1, options.messages // SHARE)))
+        say(
+            f"sending, run {number} of {options.runs}: {samples.ours[-1].rate:,.0f}/s, "
+            f"plain Celery {samples.plain[-1].rate:,.0f}/s"
+        )
+    return samples
+
+
+def send(site: Site, contender: Contender, count: int) -> Sample:
+    """Hand texts over and wait until all are sent. Raises Unreachable where they are not.
+
+    The clock runs from the moment before they become visible; the processor time is that of the
+    contender, Postgres and Valkey, and of handing over.
+    """
+    with contender.handing_over(count):
+        before = processor.used(contender.pids)
+        began, began_here = time.time(), time.thread_time()
+    here = time.thread_time() - began_here
+    site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
+    spent = processor.used(contender.pids) - before + here
+    return Sample(rate=count / (contender.last_sent() - began), cpu=spent * 1000 / count)

@@ -1,0 +1,181 @@
+"""The place of a measurement: servers, a simulator and processes, all below one folder."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging.errors import Unreachable
+from messaging.local.bench.twilio import Twilio
+from messaging.local.environment import Environment
+from messaging.local.guard import Guard
+from messaging.local.listening import accepts
+from messaging.local.ports import any_free
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.process import Process, Program
+from messaging.local.processes import Command
+from messaging.local.valkey import EmbeddedValkey
+from messaging.postgres.migrate import migrate
+from messaging.settings import Settings, load
+
+TUNING = (
+    "MESSAGING_CHUNK",
+    "MESSAGING_IN_FLIGHT",
+    "MESSAGING_BRIDGE_WINDOW",
+    "MESSAGING_DATABASE_POOL_SIZE",
+    "WORKER_CONCURRENCY",
+)
+"""What a measurement takes from its own environment: nothing that leads to somebody's data."""
+_LOOK = 0.05
+"""Seconds between two looks at a condition: each costs the database something."""
+_START_LIMIT = 60.0
+_LAST_WORDS = 1500
+
+
+class Site:
+    """Use it with `with`: what it starts ends with the block, in whatever way that ends."""
+
+    def __init__(self, folder: Path, latency: timedelta) -> None:
+        """Nothing starts yet. `latency` is how long the simulated Twilio thinks."""
+        self._folder = folder
+        self._closing = ExitStack()
+        self._processes: dict[str, Process] = {}
+        self.latency = latency
+        self.web_port = any_free()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.push(self._closing)
+            self._open()
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For every process: servers and account. Twilio isn't told where to report to."""
+        alone = Environment(given={}, added={}).with_simulator(self.twilio.url, "")
+        return {
+            **alone.variables,
+            **tuned(),
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "LC_ALL": "C.UTF-8",
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that this environment makes."""
+        return load(self.environment)
+
+    def start(self, name: str, argv: Sequence[str], **more: str) -> None:
+        """Start a process, whose environment has these variables too."""
+        program = Program(argv=argv, environment=self.environment | more, folder=self._folder)
+        with self._log(name).open("ab") as output:
+            self._processes[name] = Process(program, output=output, guard=self._guard)
+
+    def start_command(self, command: Command, **more: str) -> None:
+        """Start a process of the Procfile."""
+        self.start(command.name, command.argv(self.environment | more), **more)
+
+    def pids(self, *names: str) -> list[int]:
+        """The processes of these names, with Postgres and Valkey."""
+        ours = [self._processes[name].pid for name in names]
+        return [*ours, self.postgres.pid, self.valkey.pid]
+
+    def wait_until(self, condition: Callable[[], bool], limit: float, what: str) -> None:
+        """Return when the condition is true.
+
+        Raises Unreachable when a process ends meanwhile, or the limit in seconds is over.
+        """
+        end = time.monotonic() + limit
+        while not condition():
+            self._expect_processes()
+            if time.monotonic() > end:
+                raise Unreachable(f"Not within {limit:g} s: {what}.\n{self._words()}")
+            time.sleep(_LOOK)
+
+    def connect(self, database: str) -> Connection[TupleRow]:
+        """A connection on which every statement commits; it closes with the site."""
+        connection = psycopg.connect(self.url_of(database), autocommit=True)
+        return self._closing.enter_context(connection)
+
+    def url_of(self, database: str) -> str:
+        """The address of another database on the same server."""
+        return f"{self.postgres.url.rpartition('/')[0]}/{database}"
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Have this called when the site closes, before what was there earlier goes."""
+        self._closing.callback(close)
+
+    def _open(self) -> None:
+        enter = self._closing.enter_context
+        self._guard = Guard()
+        self._closing.callback(self._guard.close)
+        self.valkey = enter(EmbeddedValkey(self._folder / "valkey", guard=self._guard))
+        self.postgres = enter(EmbeddedPostgres(self._folder / "postgres", guard=self._guard))
+        migrate(self.postgres.url)
+        self._closing.callback(self._kill_all)
+        self._start_twilio()
+
+    def _start_twilio(self) -> None:
+        port = any_free()
+        self.twilio = Twilio(port)
+        self.start(
+            "simulator", (sys.executable, "-m", "messaging.local.simulator", "--port", str(port))
+        )
+        self.wait_until(lambda: accepts(port), _START_LIMIT, "the simulator listens")
+        self.twilio.think(self.latency)
+
+    def _kill_all(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+
+    def _expect_processes(self) -> None:
+        for name, process in self._processes.items():
+            code = process.exit_code()
+            if code is not None:
+                words = self._last_words(name)
+                raise Unreachable(f"{name} has ended (exit code {code}):\n{words}")
+
+    def _words(self) -> str:
+        return "\n".join(f"{name}: {self._last_words(name)}" for name in self._processes)
+
+    def _last_words(self, name: str) -> str:
+        return self._log(name).read_text(errors="replace")[-_LAST_WORDS:].strip()
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder for one measurement, removed with all that servers put elsewhere for it."""
+    with TemporaryDirectory(prefix="messaging-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            folder.chmod(0o711)  # for root's servers, which run as somebody without rights
+        try:
+            yield folder
+        finally:
+            for pointer in folder.glob("*/elsewhere"):
+                rmtree(pointer.read_text().strip(), ignore_errors=True)
+
+
+def tuned(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Those of our settings for speed that are in the environment."""
+    return {name: environment[name] for name in TUNING if environment.get(name)}

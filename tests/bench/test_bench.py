@@ -1,0 +1,114 @@
+"""A whole measurement, as small as it can be: what it finds, and that it leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+import pytest
+
+from messaging.local.bench import PARTS
+from messaging.local.process import is_running, wait_until
+
+_SMALL = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from messaging.local.bench import BenchOptions, run
+sys.exit(run(BenchOptions(
+    messages=20, latency=timedelta(0), runs=1, idle=timedelta(seconds=3), report=Path(sys.argv[1])
+)))
+"""
+_LIMIT = 15.0
+
+
+class Bench:
+    """A measurement that runs as a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.report = folder / "report.json"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _SMALL, str(self.report)],
+            env={**os.environ, "TMPDIR": str(folder), "DATABASE_URL": "postgresql://somebody/else"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.seen: set[int] = set()
+
+    def lines(self) -> Iterator[str]:
+        """What it says as it goes on; with each line its processes are noted."""
+        errors: IO[str] = self.process.stderr  # type: ignore[assignment]
+        for line in errors:
+            self.seen |= below(self.process.pid)
+            yield line
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and its table, once it has ended."""
+        table, _ = self.process.communicate()
+        return self.process.returncode, table
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where servers that run as somebody without rights reach their files, even for root."""
+    with TemporaryDirectory(prefix="bench-test-") as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
+
+
+@pytest.fixture
+def bench(folder: Path) -> Iterator[Bench]:
+    started = Bench(folder)
+    yield started
+    started.process.send_signal(signal.SIGINT)
+    started.process.communicate()
+
+
+def below(pid: int) -> set[int]:
+    """Every process that descends from this one."""
+    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
+    pairs = [tuple(map(int, line.split())) for line in shown.stdout.splitlines()]
+    found = {pid}
+    while more := {child for child, parent in pairs if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def assert_nothing_is_left(bench: Bench, folder: Path) -> None:
+    assert len(bench.seen) > 5
+    assert wait_until(lambda: not any(map(is_running, bench.seen)), limit=_LIMIT)
+    assert [] == list(folder.glob("messaging-*"))
+
+
+def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
+    bench: Bench, folder: Path
+) -> None:
+    said = "".join(bench.lines())
+    code, table = bench.end()
+    assert 0 == code, said
+    found = json.loads(bench.report.read_text())
+    assert set(PARTS) == {figure["part"] for figure in found["figures"]}
+    assert [] == [figure for figure in found["figures"] if figure["median"] <= 0]
+    compared = [figure for figure in found["figures"] if figure["plain_celery"]]
+    assert {"sending", "latency"} == {figure["part"] for figure in compared}
+    assert [] == [figure for figure in compared if figure["times_better"] <= 0]
+    names = [f"{figure['part']}: {figure['name']}" for figure in found["figures"]]
+    assert [] == [name for name in names if name not in table]
+    assert_nothing_is_left(bench, folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_measurement_that_is_stopped_leaves_nothing(
+    bench: Bench, folder: Path, number: signal.Signals
+) -> None:
+    assert any("warming up" in line for line in bench.lines())
+    bench.process.send_signal(number)
+    assert 130 == bench.end()[0]
+    assert_nothing_is_left(bench, folder)

@@ -1,0 +1,105 @@
+"""The arithmetic of a measurement: medians, ratios, percentiles, processor time."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from messaging.errors import Refused
+from messaging.local.bench import BenchOptions, parts, run
+from messaging.local.bench.figures import Figure, Sample, Samples, percentile
+from messaging.local.bench.processor import seconds_of, used
+from messaging.local.bench.report import shown
+from messaging.local.bench.site import tuned
+from messaging.local.process import wait_until
+
+
+def figure(ours: Sequence[float], plain: Sequence[float], *, is_more_better: bool) -> Figure:
+    return Figure(
+        part="sending",
+        name="texts",
+        unit="/s",
+        ours=ours,
+        plain=plain,
+        is_more_better=is_more_better,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain", "is_more_better", "expected"),
+    [
+        ([100, 900, 300], [100], True, 3.0),
+        ([2.0], [1.0, 8.0, 6.0], False, 3.0),
+        ([20.0], [10.0], False, 0.5),
+        ([1.0], [], True, None),
+    ],
+)
+def test_the_ratio_says_how_many_times_better_the_median_is(
+    ours: list[float], plain: list[float], is_more_better: bool, expected: float | None
+) -> None:
+    assert expected == figure(ours, plain, is_more_better=is_more_better).ratio
+
+
+def test_samples_become_a_rate_and_a_cost() -> None:
+    samples = Samples(ours=[Sample(rate=10, cpu=2)], plain=[Sample(rate=5, cpu=8)])
+    rate, cost = samples.figures("sending", "message")
+    assert ("messages a second", 2.0) == (rate.name, rate.ratio)
+    assert ("CPU a message", 4.0) == (cost.name, cost.ratio)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.0, 1), (0.991, 100)]
+)
+def test_a_percentile_is_one_of_the_values(share: float, expected: int) -> None:
+    assert expected == percentile(range(100, 0, -1), share)
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [("0:01.25", 1.25), ("12:34", 754), ("1:02:03", 3723), ("2-03:04:05", 183_845)],
+)
+def test_processor_time_is_read_as_ps_writes_it(time: str, expected: float) -> None:
+    assert expected == seconds_of(time)
+
+
+def test_processor_time_includes_children() -> None:
+    burn = "import time\nwhile time.process_time() < 0.2: pass\ninput()"
+    begin = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
+    before = used([os.getpid()])
+    with subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE) as parent:
+        assert wait_until(lambda: used([parent.pid]) >= 0.2, limit=30)
+        assert used([os.getpid()]) - before >= 0.2
+        parent.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(12_345.6, "12,346"), (99.94, "99.9"), (4.567, "4.57"), (0.0, "0.00")]
+)
+def test_figures_are_shown_with_three_digits(value: float, expected: str) -> None:
+    assert expected == shown(value)
+
+
+def test_parts_are_chosen_by_name() -> None:
+    assert ("idle", "sending") == parts("idle, sending")
+
+
+@pytest.mark.parametrize("written", ["", ",", "sending,sleeping"])
+def test_a_part_that_does_not_exist_is_refused(written: str) -> None:
+    with pytest.raises(Refused, match="choose among sending, latency, enqueue, receipts, idle"):
+        parts(written)
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Refused, match="There is no folder"):
+        run(BenchOptions(latency=timedelta(0), report=tmp_path / "missing" / "bench.json"))
+
+
+def test_only_settings_for_speed_are_taken_from_the_environment() -> None:
+    given = {"MESSAGING_CHUNK": "20", "DATABASE_URL": "postgresql://example", "REDIS_URL": "x"}
+    assert {"MESSAGING_CHUNK": "20"} == tuned(given)
