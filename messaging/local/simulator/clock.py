@@ -37,7 +37,7 @@ def rfc2822(at: float | None) -> str | None:
 
 def iso8601(at: float) -> str:
     """A time in UTC to the microsecond: `2026-11-24T13:44:00.123456Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_iso8601(text: str) -> float | None:

@@ -1,6 +1,6 @@
-"""The ledger's file: one JSON line each time a message is accepted or changes.
+"""The ledger's file: JSON lines, appended when a message is accepted and when it changes.
 
-The last line of a SID is how that message stands.
+The first line of a SID is the message as it was accepted; later ones say what has changed.
 """
 
 import json
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from messaging.errors import Misconfigured
 from messaging.local.simulator.clock import parse_iso8601
-from messaging.local.simulator.message import Message, entry
+from messaging.local.simulator.message import Message, entry, state
 
 _MESSAGE = TypeAdapter(Message)
 _TIMES = ("created_at", "updated_at", "sent_at", "send_at")
@@ -31,16 +31,25 @@ class Journal:
         Raises Misconfigured, naming the line, if the file is no ledger.
         """
         self._drop_torn_line()
-        last: dict[str, Message] = {}
+        entries: dict[str, dict[str, object]] = {}
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                message = self._read(number, line)
-                last[message.sid] = message
-        yield from last.values()
+                try:
+                    _apply(json.loads(line), entries)
+                except (ValueError, TypeError, KeyError) as error:
+                    raise Misconfigured(
+                        f"{self._path}, line {number} is no entry of a simulator's ledger. "
+                        "Name another file, or remove this one."
+                    ) from error
+        yield from map(_message, entries.values())
 
-    def write(self, message: Message) -> None:
-        """Append how a message stands."""
-        self._file.write(json.dumps(entry(message)).encode() + b"\n")
+    def accept(self, message: Message) -> None:
+        """Append a message that was accepted; it is in the file when this returns."""
+        self._append(entry(message))
+
+    def note(self, message: Message) -> None:
+        """Append what has changed about a message."""
+        self._append(state(message))
 
     def clear(self) -> None:
         """Empty the file."""
@@ -50,14 +59,8 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def _read(self, number: int, line: bytes) -> Message:
-        try:
-            return _message(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
-            raise Misconfigured(
-                f"{self._path}, line {number} is no entry of a simulator's ledger: {error!r}. "
-                "Name another file, or remove this one."
-            ) from error
+    def _append(self, line: Mapping[str, object]) -> None:
+        self._file.write(json.dumps(line).encode() + b"\n")
 
     def _drop_torn_line(self) -> None:
         """Cut off a line that was being written when the simulator was killed."""
@@ -65,6 +68,16 @@ class Journal:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             self._file.truncate(whole)
+
+
+def _apply(line: Mapping[str, object], entries: dict[str, dict[str, object]]) -> None:
+    """Add what a line says; raises ValueError if no message can be made of it."""
+    sid = str(line["sid"])
+    if sid in entries:
+        entries[sid].update(line)
+        return
+    _message(line)
+    entries[sid] = dict(line)
 
 
 def _message(line: Mapping[str, object]) -> Message:

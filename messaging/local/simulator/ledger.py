@@ -65,7 +65,7 @@ class Ledger:
         """Record an accepted message; with a file, it is in the file when this returns."""
         self._take(message)
         if self._journal:
-            self._journal.write(message)
+            self._journal.accept(message)
 
     def change(self, message: Message, status: str) -> bool:
         """Give a message another status; False if it is no longer in the ledger."""
@@ -81,7 +81,7 @@ class Ledger:
     def note(self, message: Message) -> None:
         """Write down that something about a message has changed."""
         if self._journal:
-            self._journal.write(message)
+            self._journal.note(message)
 
     def clear(self) -> None:
         """Forget everything, the file's content too."""

@@ -84,25 +84,32 @@ def entry(message: Message) -> dict[str, object]:
     """The JSON of a message in the ledger, with what Twilio's own API does not show."""
     return {
         "number": message.number,
-        "sid": message.sid,
+        **state(message),
         "request": message.request,
         "direction": message.direction,
         "to": message.to,
-        "from": message.sender,
         "messaging_service_sid": message.service,
         "body": message.body,
         "media": message.media,
         "segments": message.segments,
-        "status": message.status,
-        "error_code": message.error_code,
         "created_at": iso8601(message.created_at),
-        "updated_at": iso8601(message.updated_at),
-        "sent_at": iso8601(message.sent_at) if message.sent_at else None,
         "send_at": iso8601(message.send_at) if message.send_at else None,
         "status_callback": message.status_callback,
         "job": message.job,
         "attempt": message.attempt,
         "validity": message.validity,
+    }
+
+
+def state(message: Message) -> dict[str, object]:
+    """The part of a message's entry that changes as it lives."""
+    return {
+        "sid": message.sid,
+        "from": message.sender,
+        "status": message.status,
+        "error_code": message.error_code,
+        "updated_at": iso8601(message.updated_at),
+        "sent_at": iso8601(message.sent_at) if message.sent_at else None,
         "deleted": message.deleted,
         "redacted": message.redacted,
     }
