@@ -54,6 +54,11 @@ class Environment:
         files = [f"{name}_FILE" for name in names]
         return any(self.given.get(name, "").strip() for name in (*names, *files))
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no credentials for the real Twilio are given."""
+        return not self.has("twilio_account_sid")
+
     def with_(self, **more: str) -> Self:
         """These too; they win."""
         return replace(self, added={**self.added, **more})

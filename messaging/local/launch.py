@@ -44,11 +44,6 @@ class Launch:
         self._environment = Environment.ours()
         self._servers: list[Server] = []
 
-    @property
-    def is_simulated(self) -> bool:
-        """Whether no credentials for the real Twilio are given."""
-        return not self._environment.has("twilio_account_sid")
-
     def start_servers(self) -> None:
         """Start Valkey and Postgres, unless the environment names others."""
         if not self._environment.has("redis_url"):
@@ -73,7 +68,7 @@ class Launch:
         for sentence in self._addresses.others(web=web):
             self._screen.remark(sentence)
         self._environment = self._environment.with_(PORT=str(self._addresses.web))
-        if self.is_simulated:
+        if self._environment.is_simulated:
             self._environment = self._environment.with_simulator(
                 self._addresses.simulator_url, self._addresses.web_url
             )
@@ -83,7 +78,7 @@ class Launch:
 
     def start_simulator(self) -> None:
         """Start what stands for Twilio, where no real credentials are given."""
-        if self.is_simulated:
+        if self._environment.is_simulated:
             ledger = self._data / "simulator" / "ledger.jsonl"
             ledger.parent.mkdir(mode=0o700, exist_ok=True)  # numbers and bodies are in it
             port = self._addresses.simulator
@@ -97,7 +92,7 @@ class Launch:
         remark = f"{len(applied)} applied" if applied else "nothing to apply"
         self._screen.step("migrations", time.monotonic() - began, remark)
         self._watch = Watch(self._settings.direct_url)
-        self._first = self._watch.hand_over([_FIRST]) if self.is_simulated else []
+        self._first = self._watch.hand_over([_FIRST]) if self._environment.is_simulated else []
 
     def start_processes(self, workers: int) -> None:
         """Start the web process, the workers, the bridge and beat; return when the web answers."""
@@ -122,7 +117,7 @@ class Launch:
             addresses=self._addresses,
             flower_login=self._flower_login() if flower else None,
             has_postgres=not self._environment.has("database_url"),
-            is_simulated=self.is_simulated,
+            is_simulated=self._environment.is_simulated,
             public_base_url=self._settings.public_base_url,
         )
         self._screen.panel("messaging is running", panel.facts(running))
@@ -190,7 +185,7 @@ class Launch:
 
     def _answers(self) -> bool:
         web = is_healthy(self._addresses.web, "/healthz")
-        return web and (not self.is_simulated or accepts(self._addresses.simulator))
+        return web and (not self._environment.is_simulated or accepts(self._addresses.simulator))
 
     def _first_is_delivered(self) -> bool:
         return any(map(is_delivered, self._watch.look(self._first)))

@@ -61,5 +61,6 @@ def _send(running: Running) -> Fact:
     ours = shown(Path(sys.executable).with_name("messaging"))
     program = "messaging" if shutil.which("messaging") else ours
     source = f". {shown(running.data / 'env')}"
-    command = f"{program} send --to +12025550123 --body Hello --wait"
+    to = "+12025550123" if running.is_simulated else "YOUR_NUMBER"
+    command = f"{program} send --to {to} --body Hello --wait"
     return Fact(name="send a text", text=f"{source}\n{command}", remark="in another terminal")

@@ -9,6 +9,7 @@ import psycopg
 from messaging.errors import MessagingError, Misconfigured
 from messaging.local import processes
 from messaging.local.addresses import refuse_taken
+from messaging.local.environment import Environment
 from messaging.local.guard import Guard
 from messaging.local.launch import Launch
 from messaging.local.panel import shown
@@ -45,36 +46,39 @@ def run(options: UpOptions) -> int:
     )
     with supervisor.signals():
         try:
-            return _run_locked(options, screen, supervisor)
+            _refuse(options)
+            data = make_folder(options.data)
+            with Lock(data / "lock", otherwise=f"`messaging up` already runs on {shown(data)}"):
+                return _run_on(data, options, screen, supervisor)
         except MessagingError as error:
             screen.trouble(str(error))
-        except psycopg.Error as error:
-            screen.trouble(f"The database does not do what it should: {error}")
         except KeyboardInterrupt:
             return 0
     return 1
 
 
-def _run_locked(options: UpOptions, screen: Screen, supervisor: Supervisor) -> int:
-    data = make_folder(options.data)
-    with Lock(data / "lock", otherwise=f"`messaging up` already runs on {shown(data)}"):
-        guard = Guard()
-        launch = Launch(data, screen, supervisor, guard)
-        try:
-            return _tell(launch, options, screen, supervisor)
-        finally:
-            screen.note("Stopping.")
-            supervisor.stop()
-            launch.close()
-            guard.close()
-            screen.note("Stopped. Nothing of it runs any more; the data is kept.")
+def _run_on(data: Path, options: UpOptions, screen: Screen, supervisor: Supervisor) -> int:
+    guard = Guard()
+    launch = Launch(data, screen, supervisor, guard)
+    try:
+        return _tell(launch, options, screen, supervisor)
+    except MessagingError as error:
+        screen.trouble(str(error))
+    except psycopg.OperationalError as error:
+        screen.trouble(f"The database does not answer: {error}")
+    except psycopg.Error as error:
+        screen.trouble(f"The database refuses what it is asked: {error}")
+    finally:
+        screen.note("Stopping.")
+        supervisor.stop()
+        launch.close()
+        guard.close()
+        screen.note("Stopped. Nothing of it runs any more; the data is kept.")
+    return 1
 
 
 def _tell(launch: Launch, options: UpOptions, screen: Screen, supervisor: Supervisor) -> int:
     """The story: each line is a step of the start, then the life after it."""
-    if options.demo and not launch.is_simulated:
-        raise Misconfigured("The demo needs the simulator: unset TWILIO_ACCOUNT_SID.")
-    refuse_taken(options.port)
     screen.title(f"messaging {version('messaging')}", "Ctrl-C stops everything")
     launch.start_servers()
     launch.choose_ports(options.port)
@@ -91,6 +95,13 @@ def _tell(launch: Launch, options: UpOptions, screen: Screen, supervisor: Superv
             return 0 if went_well else 1
     supervisor.run()
     return 0
+
+
+def _refuse(options: UpOptions) -> None:
+    """Raise Misconfigured for what can be known to be wrong before anything starts."""
+    if options.demo and not Environment.ours().is_simulated:
+        raise Misconfigured("The demo needs the simulator: unset TWILIO_ACCOUNT_SID.")
+    refuse_taken(options.port)
 
 
 def _ended(name: str, code: int, wait: float) -> str:
