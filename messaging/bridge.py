@@ -34,7 +34,7 @@ def chunks(rt: Runtime, lane: Lane, room: Callable[[], int]) -> Iterator[Sequenc
     """
     with bell.turn(rt.settings, lane, _PATIENCE) as rung:
         until = rt.monotonic() + RUN.total_seconds()
-        while rung and rt.monotonic() < until:
+        while rung and rt.monotonic() < until and not rt.stopping.is_set():
             tasks = room()
             if tasks <= 0:
                 rt.wait(_FULL)

@@ -3,7 +3,13 @@
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_process_init, worker_ready
+from celery.signals import (
+    beat_init,
+    setup_logging,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 
 from messaging import events, runtime
 from messaging.settings import current
@@ -20,11 +26,15 @@ def _log(**_: Any) -> None:
 
 @worker_process_init.connect
 @worker_ready.connect
-@beat_init.connect
-def _open(sender: Any = None, **_: Any) -> None:
+def _open(**_: Any) -> None:
     """A forked child opens connections of its own: psycopg's do not survive a fork."""
-    if "beat" not in type(sender).__module__:
-        runtime.current()
+    runtime.current()
+
+
+@worker_shutting_down.connect
+def _wind_up(**_: Any) -> None:
+    """The bridge ends its run instead of holding the shutdown up."""
+    runtime.current().stopping.set()
 
 
 @beat_init.connect

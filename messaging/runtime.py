@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from random import Random
+from threading import Event
 from typing import TypeVar
 
 from psycopg import Connection
@@ -33,6 +34,8 @@ class Runtime:
     twilio: Gateway
     rules: RetryRules
     dice: Random = field(default_factory=Random)
+    stopping: Event = field(default_factory=Event)
+    """Set when this process has been asked to stop: begin nothing that takes long."""
 
     def monotonic(self) -> float:
         """Seconds on a clock that never jumps; for deadlines within this process only."""

@@ -200,6 +200,15 @@ def test_no_entry_is_leased_while_celerys_queue_is_full(rt: Runtime, db: Databas
     assert 3 == len(asked)
 
 
+def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) -> None:
+    def room() -> int:
+        rt.stopping.set()
+        return 1
+
+    insert(db)
+    assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, room)))
+
+
 def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> None:
     from datetime import timedelta
 
