@@ -211,3 +211,31 @@ async def _ask_within_a_loop() -> bytes:
         writer.close()
         await writer.wait_closed()
         return answer.strip()
+
+
+def test_nothing_goes_on_after_it_was_stopped(tmp_path: Path) -> None:
+    with webhook() as hook:
+        asyncio.run(_send_and_stop(Config(ledger_file=tmp_path / "ledger.jsonl"), hook.url))
+        assert [] == hook.hooks
+
+
+async def _send_and_stop(config: Config, url: str) -> None:
+    async with Simulator(config) as simulator:
+        client = client_of(simulator)
+        await asyncio.to_thread(send, client, "Hello", status_callback=url)
+        (message,) = simulator.ledger.messages
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: problems.append(what))
+    # Timers that were set before fire before this one.
+    later = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, later.set)
+    await later.wait()
+    assert ("queued", []) == (message.status, problems)
+
+
+def test_a_simulator_that_cannot_listen_leaves_nothing_open(tmp_path: Path) -> None:
+    with Simulator.running() as simulator:
+        port = int(simulator.base_url.rpartition(":")[2])
+        config = Config(port=port, ledger_file=tmp_path / "ledger.jsonl")
+        with pytest.raises(OSError, match=str(port)), Simulator.running(config):
+            pass

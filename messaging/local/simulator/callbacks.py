@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from messaging.local.simulator import webhook
 from messaging.local.simulator.exchange import Exchange, Post
-from messaging.local.simulator.message import API_VERSION, FINAL, Message
-from messaging.local.simulator.rules import Kind, Moment, Rule, Subject
+from messaging.local.simulator.message import API_VERSION, FINAL, Message, subject
+from messaging.local.simulator.rules import Kind, Moment, Rule
 
 
 def report(exchange: Exchange, message: Message) -> None:
@@ -37,13 +37,7 @@ def _poster(exchange: Exchange, message: Message) -> Post:
 def _rule(exchange: Exchange, message: Message) -> Rule | None:
     if not exchange.faults.any_for(Moment.CALLBACK):
         return None
-    subject = Subject(
-        to=message.to,
-        body=message.body,
-        sender=message.requested_sender,
-        status=message.status,
-    )
-    return exchange.faults.draw(Moment.CALLBACK, subject)
+    return exchange.faults.draw(Moment.CALLBACK, subject(message, message.status))
 
 
 def _misreport(exchange: Exchange, message: Message, rule: Rule, post: Post) -> None:

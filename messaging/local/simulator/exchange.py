@@ -75,6 +75,7 @@ class Exchange:
         """Stop all that goes on."""
         for task in tuple(self._tasks):
             task.cancel()
+        self.timetable.clear()
         self.poster.close()
         self.ledger.close()
 

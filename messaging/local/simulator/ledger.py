@@ -29,6 +29,7 @@ class Ledger:
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal
+        self._closed = False
         self._forget()
         for message in journal.read() if journal else ():
             self._take(message)
@@ -68,8 +69,8 @@ class Ledger:
             self._journal.accept(message)
 
     def change(self, message: Message, status: str) -> bool:
-        """Give a message another status; False if it is no longer in the ledger."""
-        if message.sid not in self._by_sid:
+        """Give a message another status; False if the ledger is closed or has forgotten it."""
+        if self._closed or message.sid not in self._by_sid:
             return False
         if message.direction != "inbound":
             self._statuses[message.status] -= 1
@@ -90,7 +91,8 @@ class Ledger:
             self._journal.clear()
 
     def close(self) -> None:
-        """Close the file."""
+        """Let nothing change any more, and close the file."""
+        self._closed = True
         if self._journal:
             self._journal.close()
 

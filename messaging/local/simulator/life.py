@@ -5,8 +5,8 @@ import zlib
 from messaging.local.simulator import callbacks
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.faults import lot
-from messaging.local.simulator.message import FINAL, Message
-from messaging.local.simulator.rules import Kind, Moment, Rule, Subject
+from messaging.local.simulator.message import FINAL, Message, subject
+from messaging.local.simulator.rules import Kind, Moment, Rule
 
 _DEFAULT_CODES = {Kind.UNDELIVERED: 30003, Kind.FAILED: 30008}
 EXPIRED, OVERFLOW = 30036, 30001
@@ -49,11 +49,6 @@ def change(exchange: Exchange, message: Message, status: str, code: int | None =
     message.error_code = code
     if exchange.ledger.change(message, status):
         callbacks.report(exchange, message)
-
-
-def subject(message: Message, status: str = "") -> Subject:
-    """A message as fault rules look at it."""
-    return Subject(to=message.to, body=message.body, sender=message.requested_sender, status=status)
 
 
 def _set_alarm(exchange: Exchange) -> None:

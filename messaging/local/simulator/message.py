@@ -6,6 +6,7 @@ from typing import Final
 from messaging.local.simulator.clock import iso8601, rfc2822
 from messaging.local.simulator.forms import Form
 from messaging.local.simulator.refusals import failure_text
+from messaging.local.simulator.rules import Subject
 
 API_VERSION: Final = "2010-04-01"
 FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "received", "read"})
@@ -113,6 +114,11 @@ def state(message: Message) -> dict[str, object]:
         "deleted": message.deleted,
         "redacted": message.redacted,
     }
+
+
+def subject(message: Message, status: str = "") -> Subject:
+    """A message as fault rules look at it; `status` is the one that a callback reports."""
+    return Subject(to=message.to, body=message.body, sender=message.requested_sender, status=status)
 
 
 def query_parameter(url: str | None, name: str) -> str | None:

@@ -18,6 +18,7 @@ class Poster:
         self._connections = connections
         self._lanes: dict[Origin, Lane] = {}
         self.count = Count()
+        self._closed = False
 
     def send(self, parcel: Parcel) -> None:
         """Send it soon; its `on_end` learns how it went."""
@@ -43,13 +44,14 @@ class Poster:
             lane.forget()
 
     def close(self) -> None:
-        """Drop everything."""
+        """Drop everything, now and from now on."""
+        self._closed = True
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
 
     def _try(self, parcel: Parcel) -> None:
-        if parcel.count is not self.count:
+        if self._closed or parcel.count is not self.count:
             return
         parcel.tries += 1
         lane = self._lanes.get(parcel.origin)

@@ -16,6 +16,7 @@ from messaging.local.simulator.faults import Faults
 from messaging.local.simulator.holds import Holds
 from messaging.local.simulator.inbound import Inbound, Received, receive
 from messaging.local.simulator.ledger import Ledger
+from messaging.local.simulator.parcels import Count
 from messaging.local.simulator.serving import serve
 
 Result = TypeVar("Result")
@@ -53,14 +54,18 @@ class Simulator:
         """Listen. Raises OSError if the port is taken, Misconfigured if the file is no ledger."""
         loop = asyncio.get_running_loop()
         self._exchange = open_exchange(self._wanted, loop)
-        life.resume(self._exchange)
-        self._server = await loop.create_server(
-            lambda: Connection(self._serve, self._open),
-            self._wanted.host,
-            self._wanted.port,
-            backlog=1024,
-        )
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(self._serve, self._open),
+                self._wanted.host,
+                self._wanted.port,
+                backlog=1024,
+            )
+        except OSError:
+            self._exchange.close()
+            raise
         self._port: int = self._server.sockets[0].getsockname()[1]
+        life.resume(self._exchange)
 
     async def stop(self) -> None:
         """Stop at once; clients that wait for an answer get none."""
@@ -102,6 +107,11 @@ class Simulator:
     def holds(self) -> Holds:
         """The requests that hang. Read from any thread; release with `release`."""
         return self._exchange.holds
+
+    @property
+    def callbacks(self) -> Count:
+        """How many webhook requests were delivered, failed, were retried, and wait."""
+        return self._exchange.poster.count
 
     def release(self) -> int:
         """Let every request that hangs go on; returns how many there were. Other threads only."""

@@ -45,3 +45,5 @@ class Timetable:
         """Forget all of it."""
         self._scheduled.clear()
         self._free_at.clear()
+        if self.alarm:
+            self.alarm.cancel()
