@@ -12,10 +12,16 @@ from messaging import Draft, JobId
 from messaging.local.simulator import Message
 from tests.acceptance.stack import Stack
 
+LATEST = 5.0
+"""Seconds that a scheduled text may be late on a machine that tests keep busy."""
+
+
+FULL_SIZE = os.environ.get("MESSAGING_TEST_SCALE") == "full"
+
 
 def size(quick: int, full: int) -> int:
     """How many texts to send: `full` where MESSAGING_TEST_SCALE=full, else `quick`."""
-    return full if os.environ.get("MESSAGING_TEST_SCALE") == "full" else quick
+    return full if FULL_SIZE else quick
 
 
 def recipient(n: int) -> str:
@@ -99,6 +105,15 @@ class Batch:
         )
         assert texts == everywhere == dict.fromkeys(ours, 1)
 
+    def doubted(self) -> list[UUID]:
+        """Those of them that were ever in doubt, because an answer of Twilio was not seen."""
+        rows = self.stack.db.execute(
+            "select job_id from messaging.message_events "
+            "where job_id = any(%s) and details ->> 'status' = 'in_doubt'",
+            [list(self.ids)],
+        )
+        return [id for (id,) in rows]
+
     def column(self, name: str) -> dict[UUID, Any]:
         """A column of each of them, by their ids."""
         statement = f"select id, {name} from message_jobs where id = any(%s)".encode()
@@ -109,6 +124,21 @@ class Batch:
 
     def _counted(self, statement: LiteralString) -> Counter[str]:
         return Counter(dict(self.stack.db.execute(statement, [list(self.ids)]).fetchall()))
+
+
+def at(times: Sequence[datetime], words: str) -> list[Draft]:
+    """A text for each of these times."""
+    texts = drafts(len(times), words)
+    return [
+        Draft(to=text.to, body=text.body, scheduled_for=time)
+        for text, time in zip(texts, times, strict=True)
+    ]
+
+
+def lateness(batch: Batch, times: Sequence[datetime]) -> list[float]:
+    """Seconds from each text's time to Twilio's acceptance."""
+    accepted = batch.accepted_at()
+    return [accepted[str(id)] - time.timestamp() for id, time in zip(batch.ids, times, strict=True)]
 
 
 def now(stack: Stack) -> datetime:

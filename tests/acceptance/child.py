@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from messaging.local.guard import Guard
-from messaging.local.process import Process, Program
+from messaging.local.process import Process, Program, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,11 @@ class Child:
         """Asks it to end and waits; its exit code, None where it had to be killed."""
         assert self.process is not None, f"{self.name} does not run"
         process, self.process = self.process, None
-        return process.stop(within=within)
+        process.ask()
+        ended = wait_until(lambda: process.exit_code() is not None, limit=within)
+        exit_code = process.exit_code() if ended else None
+        process.kill()
+        return exit_code
 
     def freeze(self) -> None:
         """Stops its clock, as a paused machine does, until `thaw`."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 import pytest
-from pluggy import Result
 
 from messaging.local.postgres import EmbeddedPostgres
 from tests.acceptance.stack import Shape, Stack
@@ -38,7 +37,8 @@ def calm(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def fragile(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
     """Two workers, a bridge, beat and the web process that find out soon who has died."""
-    with Stack(Shape(workers=2, environment=SHORT_LEASES), postgres, folder) as stack:
+    environment = {**SMALL_CHUNKS, **SHORT_LEASES, "WORKER_CONCURRENCY": "4"}
+    with Stack(Shape(workers=2, environment=environment), postgres, folder) as stack:
         yield stack
 
 

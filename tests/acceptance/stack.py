@@ -2,18 +2,16 @@
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from uuid import UUID
 
 import psycopg
 from celery import Celery
-from kombu import Connection
-from psycopg import Connection as Postgres
+from kombu import pools
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging import Messaging
@@ -77,7 +75,7 @@ class Stack:
         self.environment = self._environment(database)
         self.settings = load(self.environment)
         self.messaging = enter(Messaging(self.settings))
-        self.db: Postgres[TupleRow] = enter(psycopg.connect(database, autocommit=True))
+        self.db: Connection[TupleRow] = enter(psycopg.connect(database, autocommit=True))
         self._guard = Guard()
         self._closing.callback(self._guard.close)
         self._closing.callback(self._kill_all)
@@ -138,8 +136,9 @@ class Stack:
 
     def answering(self) -> set[str]:
         """The workers, the bridge and beat, as far as they answer a ping."""
-        with Celery(set_as_current=False) as app, Connection(self.valkey.url) as broker:
-            answers = app.control.ping(timeout=0.5, connection=broker)
+        pools.reset()  # type: ignore[no-untyped-call]  # connections from before Redis was killed
+        with Celery(broker=self.valkey.url, set_as_current=False) as app:
+            answers = app.control.ping(timeout=0.5)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
 
@@ -153,7 +152,7 @@ class Stack:
     def jobs(self) -> dict[str, int]:
         """How many jobs there are in each status."""
         rows = self.db.execute("select status, count(*) from message_jobs group by 1")
-        return {status: count for status, count in rows}
+        return dict(rows)
 
     def entries(self, queue: str) -> list[Any]:
         """What is in a queue, leased or not, oldest first."""

@@ -1,19 +1,15 @@
 """Many texts through all processes: once each, urgent ones first, scheduled ones in time."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from messaging import Draft
-from tests.acceptance.batch import Batch, drafts, now, size
+from tests.acceptance.batch import LATEST, Batch, at, drafts, lateness, now, size
 from tests.acceptance.stack import Stack
 
 THOUSANDS = size(quick=2000, full=10_000)
 SCHEDULED = size(quick=100, full=1000)
 SPREAD = timedelta(seconds=size(quick=4, full=60))
-LATEST = 5.0
-"""Seconds that a scheduled text may be late on a machine that tests keep busy."""
 
 
 def test_thousands_arrive_once_and_both_workers_have_a_part_in_it(calm: Stack) -> None:
@@ -80,20 +76,3 @@ def test_a_text_of_either_lane_arrives_alone_too(calm: Stack, priority: int) -> 
 def chunks(stack: Stack, worker: str) -> int:
     """How many tasks a worker has sent."""
     return stack.children[worker].text().count("chunk_delivered")
-
-
-def at(times: Sequence[datetime], words: str) -> list[Draft]:
-    """A text for each of these times."""
-    texts = drafts(len(times), words)
-    return [
-        Draft(to=text.to, body=text.body, scheduled_for=time)
-        for text, time in zip(texts, times, strict=True)
-    ]
-
-
-def lateness(batch: Batch, times: Sequence[datetime]) -> list[float]:
-    """Seconds from each text's time to Twilio's acceptance."""
-    accepted = batch.accepted_at()
-    return [
-        accepted[str(id)] - time.timestamp() for id, time in zip(batch.ids, times, strict=True)
-    ]

@@ -1,0 +1,175 @@
+"""What nobody can send: each ends with its own reason, and nothing else is held up by it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from messaging import Draft
+from messaging.local.postgres import EmbeddedPostgres
+from tests.acceptance.batch import Batch, recipient
+from tests.acceptance.stack import Shape, Stack
+
+NOBODY = str(uuid4())
+TO = recipient(7)
+
+ENTRIES: dict[str, tuple[object, str]] = {
+    "a number": (42, "the entry is not a JSON object"),
+    "a text": ("hello", "the entry is not a JSON object"),
+    "null": (None, "the entry is not a JSON object"),
+    "a list": ([{"job_id": NOBODY}], "the entry is not a JSON object"),
+    "an empty object": ({}, "the entry names no job and no recipient"),
+    "an unknown job": ({"job_id": NOBODY}, f"there is no message {NOBODY}"),
+    "a job id that is none": ({"job_id": "17"}, "there is no message 17"),
+    "no text": ({"recipient_phone": TO}, "message_content is missing"),
+    "a number that is none": (
+        {"recipient_phone": "call me", "message_content": "Hi"},
+        "recipient_phone is not a phone number",
+    ),
+    "a time that is none": (
+        {"recipient_phone": TO, "message_content": "Hi", "scheduled_for": "soon"},
+        "timestamp",
+    ),
+    "a priority that is none": (
+        {"recipient_phone": TO, "message_content": "Hi", "priority": "high"},
+        "integer",
+    ),
+    "a template that is not there": (
+        {"recipient_phone": TO, "template_name": "nowhere"},
+        "there is no template named 'nowhere'",
+    ),
+    "too long a text": ({"to": TO, "body": "x" * 1601}, "1601 characters"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A bare row that can be stored, but not sent."""
+
+    reason: str
+    phone: str = TO
+    content: str = ""
+    template: str | None = None
+    variables: object = None
+
+
+ROWS = {
+    "too short a number": Row(phone="+1415555", content="Hi", reason="too few digits"),
+    "a number in use nowhere": Row(phone="+19995551234", content="Hi", reason="no range"),
+    "letters for a number": Row(phone="+1 212 CALL ME", content="Hi", reason="letters"),
+    "no country code": Row(phone="212 555 0142", content="Hi", reason="country code"),
+    "blank": Row(content="   ", reason="The text is empty"),
+    "a variable that is missing": Row(template="Hi {{ name }}", variables={}, reason="'name'"),
+    "a variable that is null": Row(
+        template="Hi {{ name }}", variables={"name": None}, reason="'name' is null"
+    ),
+    "variables that are a list": Row(
+        template="Hi {{ name }}", variables=["name"], reason="variables is a list"
+    ),
+    "variables that are a text": Row(
+        template="Hi {{ name }}", variables="name", reason="variables is a str"
+    ),
+    "a template that loops": Row(
+        template="{% for a in b %}{{ a }}{% endfor %}", variables={}, reason="loops are not allowed"
+    ),
+    "a template that cannot be read": Row(template="Hi {{", variables={}, reason="line 1"),
+    "too long a text": Row(
+        template="{{ a }}{{ a }}", variables={"a": "x" * 900}, reason="more than 1,600 characters"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def stack(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
+    """One worker, and no default region."""
+    with Stack(Shape(environment={}), postgres, folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def letters(stack: Stack) -> Mapping[str, Mapping[str, Any]]:
+    """The dead letter of each of ENTRIES, all of which are put into one queue together."""
+    with stack.db.transaction():
+        sent = {name: send(stack, entry) for name, (entry, _) in ENTRIES.items()}
+    stack.wait_until(lambda: len(stack.entries("sms_dlq")) >= len(ENTRIES))
+    found = {letter["msg_id"]: letter for letter in stack.entries("sms_dlq")}
+    return {name: found[msg_id] for name, msg_id in sent.items()}
+
+
+@pytest.fixture(scope="module")
+def rows(stack: Stack) -> Mapping[str, UUID]:
+    """The job of each of ROWS, all of which are inserted together."""
+    with stack.db.transaction():
+        ids = {name: insert(stack, row) for name, row in ROWS.items()}
+    batch = Batch(stack=stack, ids=list(ids.values()))
+    stack.wait_until(lambda: batch.are("failed"))
+    return ids
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_that_is_not_ours_becomes_a_dead_letter_with_the_reason(
+    letters: Mapping[str, Mapping[str, Any]], name: str
+) -> None:
+    entry, reason = ENTRIES[name]
+    assert entry == letters[name]["message"]
+    assert reason in letters[name]["reason"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_that_cannot_be_sent_fails_with_its_reason(
+    stack: Stack, rows: Mapping[str, UUID], name: str
+) -> None:
+    message = stack.messaging.status(rows[name])
+    assert message.error_details is not None
+    assert ROWS[name].reason in str(message.error_details["message"])
+    assert ["refused"] == [event.kind for event in stack.messaging.events(rows[name])]
+
+
+def test_good_texts_among_bad_ones_arrive(
+    stack: Stack, letters: Mapping[str, object], rows: Mapping[str, UUID]
+) -> None:
+    with stack.db.transaction():
+        for entry, _ in ENTRIES.values():
+            send(stack, entry)
+        good = stack.messaging.enqueue(Draft(to=TO, body="Among bad ones"), conn=stack.db)
+        for row in ROWS.values():
+            insert(stack, row)
+    Batch(stack=stack, ids=[good]).assert_delivered_once()
+
+
+def test_nobody_crashed_over_any_of_it(stack: Stack, rows: object, letters: object) -> None:
+    """Last: it reads the logs of all that went before."""
+    assert "Traceback" not in stack.logs()
+    assert [] == [child.name for child in stack.children.values() if not child.is_running()]
+
+
+def send(stack: Stack, entry: object) -> int:
+    """Puts an entry into the queue; its number."""
+    row = stack.db.execute("select pgmq.send('sms_queue', %s)", [Jsonb(entry)]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def insert(stack: Stack, row: Row) -> UUID:
+    """Inserts a bare row, and the template that it uses."""
+    found = stack.db.execute(
+        "with used as ("
+        "  insert into message_templates (name, content_template) "
+        "  select gen_random_uuid()::text, %(template)s::text where %(template)s is not null "
+        "  returning id) "
+        "insert into message_jobs (recipient_phone, message_content, template_id, template_vars) "
+        "select %(phone)s, %(content)s, (select id from used), %(variables)s returning id",
+        {
+            "template": row.template,
+            "phone": row.phone,
+            "content": row.content,
+            "variables": None if row.variables is None else Jsonb(row.variables),
+        },
+    ).fetchone()
+    assert found is not None
+    id: UUID = found[0]
+    return id
