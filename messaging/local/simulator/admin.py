@@ -49,6 +49,11 @@ def serve(exchange: Exchange, turn: Turn) -> None:
     turn.answer(_open(door, exchange, request, rest))
 
 
+def calls() -> list[str]:
+    """Every admin call: `GET health`."""
+    return [f"{method} {name}" for method, name in (*_DOORS, ("POST", "inbound"))]
+
+
 def _open(door: Door, exchange: Exchange, request: Request, rest: str) -> Response:
     try:
         return door(exchange, request, rest)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from messaging.local.simulator.forms import Form
 from messaging.local.simulator.refusals import Refusal
 
+_JSON = "Content-Type: application/json;charset=utf-8\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -49,10 +50,11 @@ class Response:
     def encode(self, *, keep_alive: bool) -> bytes:
         """The bytes to write."""
         extra = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        # An answer without content must not tell its length (RFC 9110, 8.6).
+        described = "" if self.status == 204 else f"{_JSON}Content-Length: {len(self.body)}\r\n"
         return (
             f"HTTP/1.1 {self.status} {_REASONS.get(self.status, '')}\r\n"
-            "Content-Type: application/json;charset=utf-8\r\n"
-            f"Content-Length: {len(self.body)}\r\n"
+            f"{described}"
             f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
             f"{extra}\r\n"
         ).encode("latin-1") + self.body
