@@ -122,6 +122,8 @@ class Server(ABC):
         make_folder(self.folder)
         taken = f"The {self.name} of {self.folder} already runs"
         self._lock = Lock(self.folder / "lock", otherwise=taken)
+        if self._wanted and not is_free(self._wanted):
+            raise Misconfigured(f"Port {self._wanted}, wanted for {self.name}, is taken.")
         account = unprivileged(self.folder / "cluster")
         place = Place(self.folder, account, throwaway=self._throwaway)
         self._prepare(place)
@@ -151,8 +153,6 @@ class Server(ABC):
         return wait_until(is_decided, limit=_START_LIMIT) and process.exit_code() is None
 
     def _choose_port(self) -> int:
-        if self._wanted and not is_free(self._wanted):
-            raise Misconfigured(f"Port {self._wanted}, wanted for {self.name}, is taken.")
         last = self._last_port()
         return self._wanted or (last if last and is_free(last) else any_free())
 
