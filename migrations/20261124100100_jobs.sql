@@ -49,12 +49,30 @@ set
   status = coalesce(status, 'pending'),
   priority = coalesce(priority, 0),
   retry_count = coalesce(retry_count, 0),
-  max_retries = coalesce(max_retries, 3),
+  max_retries = least(greatest(coalesce(max_retries, 3), 0), 20),
   metadata = coalesce(metadata, '{}'),
   created_at = coalesce(created_at, now())
 where
   status is null or priority is null or retry_count is null or max_retries is null
-  or metadata is null or created_at is null;
+  or max_retries not between 0 and 20 or metadata is null or created_at is null;
+
+-- Waiting rows that can be no message would break the rules below whenever somebody touched them.
+update public.message_jobs
+set
+  status = 'failed',
+  error_details = jsonb_build_object(
+    'message', 'Cannot be sent: its status, recipient, text, length or time is none.',
+    'status', status
+  )
+where
+  status not in ('scheduled', 'pending', 'processing', 'sent', 'failed')
+  or status in ('scheduled', 'pending', 'processing')
+  and (
+    btrim(recipient_phone) = ''
+    or char_length(message_content) > 1600
+    or (message_content = '' and template_id is null)
+    or scheduled_for not between '1970-01-01 00:00:00+00' and '9999-01-01 00:00:00+00'
+  );
 
 alter table public.message_jobs
   alter column message_content set default '',

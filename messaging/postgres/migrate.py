@@ -54,29 +54,33 @@ def all_migrations() -> tuple[Migration, ...]:
 
 def standing(url: str) -> tuple[Standing, ...]:
     """Each migration and whether the database at `url` has it; changes nothing."""
+    wanted = all_migrations()
     with psycopg.connect(url, autocommit=True) as conn:
-        applied = _applied(conn)
+        applied = _applied(conn).keys() | _pushed(conn)
     return tuple(
-        Standing(migration=migration, applied=migration.version in applied)
-        for migration in all_migrations()
+        Standing(migration=migration, applied=migration.version in applied) for migration in wanted
     )
 
 
-def migrate(url: str, *, lock_timeout: str = "10s") -> tuple[Migration, ...]:
+def migrate(
+    url: str, *, migrations: Sequence[Migration] | None = None, lock_timeout: str = "10s"
+) -> tuple[Migration, ...]:
     """Brings the database at `url` up to date and returns what was applied.
 
-    Safe to run from several places at once: they take turns. A migration that would wait longer
-    than `lock_timeout` for a table gives up and leaves the database as the last file left it.
+    `migrations` are those of this version of the package unless others are given. Safe to run
+    from several places at once: they take turns. A migration that would wait longer than
+    `lock_timeout` for a table gives up and leaves the database as the last file left it.
     Raises Misconfigured where an applied file has changed since, and psycopg.Error where a
     statement fails.
     """
+    wanted = all_migrations() if migrations is None else migrations
     with psycopg.connect(url, autocommit=True) as conn, _turn(conn):
         conn.execute("select set_config('lock_timeout', %s, false)", [lock_timeout])
         _install_pgmq(conn)
-        _open_ledger(conn)
+        _open_ledger(conn, wanted)
         applied = _applied(conn)
-        _refuse_changed(applied)
-        missing = [m for m in all_migrations() if m.version not in applied]
+        _refuse_changed(wanted, applied)
+        missing = [m for m in wanted if m.version not in applied]
         for migration in missing:
             _apply(conn, migration)
     return tuple(missing)
@@ -102,22 +106,22 @@ def _install_pgmq(conn: Connection[TupleRow]) -> None:
             conn.execute(get_embedded_install_sql())
 
 
-def _open_ledger(conn: Connection[TupleRow]) -> None:
+def _open_ledger(conn: Connection[TupleRow], wanted: Sequence[Migration]) -> None:
+    """What `supabase db push` has applied counts as applied."""
     with conn.transaction():
         conn.execute(query("migrations", "create_schema"))
         conn.execute(query("migrations", "create_ledger"))
-        row = conn.execute(query("migrations", "supabase_ledger")).fetchone()
-        if row and row[0]:
-            _adopt_supabase(conn)
+        pushed = _pushed(conn)
+        for migration in wanted:
+            if migration.version in pushed:
+                conn.execute(query("migrations", "note"), _note(migration))
 
 
-def _adopt_supabase(conn: Connection[TupleRow]) -> None:
-    """What `supabase db push` has applied counts as applied."""
-    rows = conn.execute(query("migrations", "supabase_versions")).fetchall()
-    pushed = {version for (version,) in rows}
-    for migration in all_migrations():
-        if migration.version in pushed:
-            conn.execute(query("migrations", "note"), _note(migration))
+def _pushed(conn: Connection[TupleRow]) -> set[str]:
+    row = conn.execute(query("migrations", "supabase_ledger")).fetchone()
+    if not row or not row[0]:
+        return set()
+    return {version for (version,) in conn.execute(query("migrations", "supabase_versions"))}
 
 
 def _applied(conn: Connection[TupleRow]) -> dict[str, str]:
@@ -128,8 +132,8 @@ def _applied(conn: Connection[TupleRow]) -> dict[str, str]:
     return dict(rows)
 
 
-def _refuse_changed(applied: dict[str, str]) -> None:
-    for migration in all_migrations():
+def _refuse_changed(wanted: Sequence[Migration], applied: dict[str, str]) -> None:
+    for migration in wanted:
         known = applied.get(migration.version)
         if known and known != migration.checksum:
             raise Misconfigured(

@@ -23,7 +23,12 @@ create table if not exists messaging.schema_migrations (
   name text not null,
   checksum text not null,
   applied_at timestamptz not null default clock_timestamp()
-)
+);
+comment on table messaging.schema_migrations is 'The migrations that this database has.';
+comment on column messaging.schema_migrations.version is 'The time that its file begins with.';
+comment on column messaging.schema_migrations.name is 'The rest of the name of its file.';
+comment on column messaging.schema_migrations.checksum is 'SHA-256 of its file, in hexadecimal.';
+comment on column messaging.schema_migrations.applied_at is 'When it was applied here.'
 
 -- name: has_ledger
 -- Whether any migration was ever applied here.
