@@ -109,6 +109,6 @@ def change(db: Database, id: UUID, columns: Mapping[str, object]) -> None:
 
 def one(db: Database, statement: str, *values: object) -> object:
     """The only value that a statement returns."""
-    row = db.execute(statement.encode(), values).fetchone()
+    row = db.execute(statement.encode(), values or None).fetchone()
     assert row is not None
     return row[0]
