@@ -25,3 +25,12 @@ from (values ('urgent', 'sms_priority_queue'), ('normal', 'sms_queue'), ('dead',
   as lane (lane, queue)
 cross join lateral pgmq.metrics(lane.queue) as depth;
 comment on view messaging.queue_depth is 'How long each queue is, and how old its ends are.';
+
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'service_role') then
+    grant select on messaging.sent_today, messaging.failed_recently, messaging.queue_depth
+      to service_role;
+  end if;
+end
+$$;
