@@ -1,0 +1,189 @@
+"""Who may do what, with Supabase's roles: anonymous, a signed-in user, the service."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from messaging.domain.job import JobId
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.postgres import messages
+from messaging.postgres.migrate import migrate
+from tests.integration.databases import Database, one, rolled_back, supabase
+from tests.integration.story import TO, entries, insert, kinds
+
+LATER = datetime(2090, 1, 1, tzinfo=UTC)
+ANN, BOB = UUID(int=1), UUID(int=2)
+TABLES = ("message_jobs", "message_templates", "messaging.message_events")
+
+
+@pytest.fixture(scope="module")
+def url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    with supabase(postgres) as url:
+        migrate(url)
+        with psycopg.connect(url) as conn:
+            conn.execute("insert into auth.users (id) values (%s), (%s)", [ANN, BOB])
+        yield url
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    with rolled_back(url) as conn:
+        yield conn
+
+
+@contextmanager
+def signed_in(db: Database, role: str, user: UUID | None = None) -> Iterator[None]:
+    """What PostgREST does for a request: the role of its token, and the token's claims."""
+    with db.transaction(force_rollback=True):
+        claims = {"role": role, **({"sub": str(user)} if user else {})}
+        db.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(claims)])
+        db.execute(f"set local role {role}".encode())
+        yield
+
+
+def refused(db: Database, statement: str) -> bool:
+    """Whether the role of the moment may not do this at all."""
+    try:
+        with db.transaction(force_rollback=True):
+            db.execute(statement.encode())
+    except errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def test_nobody_is_signed_in_outside_of_a_request(db: Database) -> None:
+    assert None is one(db, "select messaging.current_user_id()")
+    for claims in ("", "{}"):
+        db.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+        assert None is one(db, "select messaging.current_user_id()")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("request.jwt.claim.sub", str(ANN)), ("request.jwt.claims", f'{{"sub": "{ANN}"}}')],
+)
+def test_a_request_says_who_is_signed_in(db: Database, name: str, value: str) -> None:
+    db.execute("select set_config(%s, %s, true)", [name, value])
+    assert ANN == one(db, "select messaging.current_user_id()")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_anonymous_role_sees_and_changes_nothing(db: Database, table: str) -> None:
+    insert(db)
+    with signed_in(db, "anon"):
+        assert refused(db, f"select from {table}")
+        assert refused(db, f"delete from {table}")
+        assert refused(db, f"insert into {table} default values")
+
+
+def test_a_user_reads_only_its_own_messages(db: Database) -> None:
+    ids = {user: insert(db, user_id=user) for user in (ANN, BOB, None)}
+    for user in (ANN, BOB):
+        with signed_in(db, "authenticated", user):
+            assert [(ids[user],)] == db.execute("select id from message_jobs").fetchall()
+    for stranger in (uuid4(), None):
+        with signed_in(db, "authenticated", stranger):
+            assert [] == db.execute("select id from message_jobs").fetchall()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into message_jobs (recipient_phone, message_content) values ('+1555555', 'a')",
+        "update message_jobs set status = 'canceled'",
+        "update message_jobs set user_id = messaging.current_user_id()",
+        "delete from message_jobs",
+        "truncate message_jobs cascade",
+        "select from message_templates",
+        "select from messaging.message_events",
+        "select from messaging.schema_migrations",
+        "select from messaging.sent_today",
+        "select * from messaging.enqueue('[]')",
+        "select messaging.cancel(gen_random_uuid())",
+        "select messaging.reschedule(gen_random_uuid(), now())",
+        "select messaging.settle('[]')",
+        "select messaging.record_receipts('[]')",
+        "select messaging.promote(1)",
+    ],
+)
+def test_a_user_does_nothing_but_read(db: Database, statement: str) -> None:
+    insert(db, user_id=ANN)
+    with signed_in(db, "authenticated", ANN):
+        assert refused(db, statement)
+
+
+def test_no_function_of_ours_is_for_everybody(db: Database) -> None:
+    open_to = """
+        select p.proname || ' for ' || coalesce(r.rolname, 'everybody')
+        from pg_proc as p
+        cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as acl
+        left join pg_roles as r on r.oid = acl.grantee
+        where
+          p.pronamespace = 'messaging'::regnamespace
+          and coalesce(r.rolname, '') not in ('messaging', 'service_role')
+    """
+    assert [("current_user_id for authenticated",)] == db.execute(open_to.encode()).fetchall()
+
+
+def test_row_level_security_is_on_for_every_table_that_others_may_reach(db: Database) -> None:
+    for table in TABLES:
+        on = "select relrowsecurity from pg_class where oid = %s::regclass"
+        assert one(db, on, table)
+
+
+def test_the_service_role_hands_over_cancels_and_reads(db: Database) -> None:
+    with signed_in(db, "service_role"):
+        bare = insert(db, user_id=ANN)
+        insert(db, scheduled_for="2090-01-01 00:00:00+00")
+        (answer,) = messages.enqueue(
+            db, [{"recipient_phone": TO, "message_content": "Hello", "priority": 9}]
+        )
+        assert "created" == answer.result
+        assert "rescheduled" == messages.reschedule(db, JobId(bare), LATER)
+        assert "canceled" == messages.cancel(db, JobId(bare))
+        assert ["rescheduled", "canceled"] == kinds(db, bare)
+        assert 3 == one(db, "select count(*) from message_jobs")
+        db.execute("reset role")
+        assert [{"job_id": str(bare)}] == entries(db)
+        assert [{"job_id": str(answer.id)}] == entries(db, "sms_priority_queue")
+
+
+def test_the_service_role_keeps_templates(db: Database) -> None:
+    with signed_in(db, "service_role"):
+        db.execute("insert into message_templates (name, content_template) values ('a', 'b')")
+        db.execute("update message_templates set content_template = 'c'")
+        draft = {"recipient_phone": TO, "template": "a"}
+        assert ["created"] == [answer.result for answer in messages.enqueue(db, [draft])]
+        assert refused(db, "delete from messaging.message_events")
+
+
+@pytest.mark.parametrize("view", ["sent_today", "failed_recently"])
+def test_the_service_role_reads_the_dashboard(db: Database, view: str) -> None:
+    with signed_in(db, "service_role"):
+        assert not refused(db, f"select from messaging.{view}")
+
+
+def test_a_message_of_a_user_that_is_not_there_is_refused(db: Database) -> None:
+    stranger = str(uuid4())
+    draft = {"recipient_phone": TO, "message_content": "Hello", "user_id": stranger}
+    refused_one, created = messages.enqueue(db, [draft, {**draft, "user_id": str(ANN)}])
+    assert ("refused", "created") == (refused_one.result, created.result)
+    assert f'Key (user_id)=({stranger}) is not present in table "users".' in str(refused_one.reason)
+
+
+def test_a_role_with_no_more_than_insert_may_hand_messages_over(db: Database) -> None:
+    db.execute("create role app nologin bypassrls")
+    db.execute("grant insert on message_jobs to app")
+    with db.transaction():
+        db.execute("set local role app")
+        db.execute(
+            "insert into message_jobs (recipient_phone, message_content) values (%s, 'a')", [TO]
+        )
+        db.execute("reset role")
+    assert 1 == len(entries(db))
