@@ -23,8 +23,10 @@ UPKEEP = ("bridge", "upkeep")
 
 _PATIENCE = 3
 """Seconds to connect to the broker, and to wait for an answer of its own."""
-_FOR_ANSWERS = 1.0
-"""Seconds that processes have to answer; all of them are waited for."""
+_FOR_A_SIGN = 1.5
+"""Seconds that processes have to answer the call to all: nobody knows how many there are."""
+_FOR_QUEUES = 5.0
+"""Seconds that those who answered have to name their queues; the last answer ends the wait."""
 _BEAT = "celerybeat@"
 _AWAY = (OperationalError, KombuError, RedisError, OSError)
 
@@ -51,17 +53,19 @@ def lengths(settings: Settings) -> dict[str, int]:
 
 
 def nodes(settings: Settings) -> Nodes:
-    """Who answers a call to all processes within a second. Raises Unreachable."""
+    """Who answers a call to all processes. Raises Unreachable."""
     with _connection(settings) as connection:
         app = Celery("messaging", broker=connection.as_uri(include_password=True))
         app.conf.update(broker_transport_options=connection.transport_options)
-        ask = app.control.inspect(timeout=_FOR_ANSWERS, connection=connection)
-        answers = [*(ask.ping() or ())]
-        consumers = ask.active_queues() or {}
+        inspect = partial(app.control.inspect, connection=connection)
+        answered = list(inspect(timeout=_FOR_A_SIGN).ping() or ())
+        workers = [name for name in answered if not name.startswith(_BEAT)]
+        ask = inspect(workers, timeout=_FOR_QUEUES, limit=len(workers))
+        queues = (ask.active_queues() or {}) if workers else {}
         app.close()
     return Nodes(
-        workers={name: [queue["name"] for queue in queues] for name, queues in consumers.items()},
-        beats=[name for name in answers if name.startswith(_BEAT)],
+        workers={name: [queue["name"] for queue in taken] for name, taken in queues.items()},
+        beats=[name for name in answered if name.startswith(_BEAT)],
     )
 
 

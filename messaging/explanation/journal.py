@@ -148,6 +148,10 @@ _ATTEMPT: Mapping[tuple[str, str], _Said] = {
         "Twilio's answer was not seen; by its policy it is sent again: {reason}",
         Tone.DOUBT,
     ),
+    ("in doubt", "scheduled"): (
+        "Twilio's answer was not seen; by its policy it is sent at its time all the same: {reason}",
+        Tone.DOUBT,
+    ),
     ("in doubt", "failed"): (
         "Twilio's answer was not seen; by its policy it is given up: {reason}",
         Tone.BAD,

@@ -1,0 +1,83 @@
+"""`queues` and `stats`: how much waits and where, what was sent, what failed and why."""
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from messaging.local.ports import any_free
+from tests.integration.command_line import CommandLine
+from tests.integration.story import insert
+
+Database = Connection[TupleRow]
+
+
+@pytest.fixture
+def messaging(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CommandLine:
+    return CommandLine(environment, monkeypatch, capsys)
+
+
+def test_queues_show_what_waits_in_each(
+    messaging: CommandLine, db: Database, redis_url: str
+) -> None:
+    import redis
+
+    insert(db)
+    insert(db, priority=9)
+    insert(db, scheduled_for="2050-01-01T00:00:00Z")
+    with redis.Redis.from_url(redis_url) as client:
+        client.rpush("deliver.urgent", "{}", "{}", "{}")
+    shown = messaging("queues", "--json").json
+    lengths = {queue["lane"]: queue["queue_length"] for queue in shown["queues"]}
+    assert {"urgent": 1, "normal": 1, "dead": 0} == lengths
+    celery = {"deliver.urgent": 3, "deliver.normal": 0, "bridge": 0, "upkeep": 0}
+    assert celery == shown["celery"]
+    assert {"scheduled": 1, "pending": 2} == {
+        row["status"]: row["jobs"] for row in shown["waiting"]
+    }
+
+
+def test_empty_queues_are_shown_as_such(messaging: CommandLine) -> None:
+    ran = messaging("queues")
+    assert 0 == ran.code
+    assert "No message waits." in ran.out
+
+
+def test_queues_are_shown_without_a_broker(messaging: CommandLine, db: Database) -> None:
+    insert(db)
+    messaging.set(REDIS_URL=f"redis://:s3cret@127.0.0.1:{any_free()}/0")
+    ran = messaging("queues", "--json")
+    assert (0, None) == (ran.code, ran.json["celery"])
+    told = messaging("queues")
+    assert "pending" in told.out
+    assert told.err.startswith("! Celery's broker at 127.0.0.1:")
+    assert "s3cret" not in told.err
+
+
+def test_stats_count_what_was_sent_and_why_the_rest_was_not(
+    messaging: CommandLine, db: Database
+) -> None:
+    def sent(number: int, delivery: str, code: int | None = None) -> None:
+        sid = f"SM{number:032}"
+        columns = {"delivery_status": delivery, "error_code": code, "twilio_sid": sid}
+        insert(db, status="sent", sent_at="now", **columns)
+
+    for number, delivery in enumerate(["delivered", "delivered", "sent"]):
+        sent(number, delivery)
+    sent(10, "undelivered", 30003)
+    for message in ("It quotes +14155552671.", "It quotes +14155552672."):
+        insert(db, status="failed", error_code=21211, error_details=Jsonb({"message": message}))
+    insert(db, status="failed", error_details=Jsonb({"message": "No retry is left."}))
+    insert(db, status="failed", created_at="yesterday")
+    stats = messaging("stats", "--json").json
+    names = ("sent_today", "sent", "delivered", "undelivered", "failed", "queued")
+    assert [4, 4, 2, 1, 3, 0] == [stats[name] for name in names]
+    reasons = [(one["outcome"], one["error_code"], one["messages"]) for one in stats["failures"]]
+    assert [("failed", 21211, 2), ("failed", None, 1), ("undelivered", 30003, 1)] == reasons
+    told = messaging("stats").out
+    assert "21211, The recipient is not a valid phone number." in told
+    assert "No retry is left." in told

@@ -1,0 +1,263 @@
+"""Explanations: every event and every status has its own plain words."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
+from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
+from messaging.domain.outcome import RetryRules, outcome
+from messaging.explanation.journal import lines
+from messaging.explanation.line import Tone
+from messaging.explanation.standing import standing, why
+from messaging.postgres.messages import Event, Message
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SID = Sid("SM" + "1" * 32)
+ID = JobId(UUID(int=1))
+RULES = RetryRules(
+    base=timedelta(minutes=2),
+    longest=timedelta(hours=1),
+    jitter=0,
+    default_policy=InDoubtPolicy.RECONCILE,
+)
+
+
+def tell(time: datetime) -> str:
+    return f"{time:%H:%M}"
+
+
+def message(**different: object) -> Message:
+    columns: dict[str, object] = {
+        **dict.fromkeys(Message.__dataclass_fields__),
+        "id": ID,
+        "status": "pending",
+        "recipient_phone": "+14155552671",
+        "message_content": "Hello",
+        "priority": 0,
+        "attempt": 1,
+        "retry_count": 1,
+        "max_retries": 3,
+        "created_at": NOON,
+        "due_at": NOON,
+    }
+    return Message(**{**columns, **different})  # type: ignore[arg-type]
+
+
+def event(kind: str, **different: object) -> Event:
+    columns: dict[str, object] = {
+        "at": NOON,
+        "kind": kind,
+        "attempt": 2,
+        "twilio_sid": None,
+        "delivery_status": None,
+        "details": {},
+    }
+    return Event(**{**columns, **different})  # type: ignore[arg-type]
+
+
+def told(happened: Event) -> tuple[str, Tone]:
+    _, line = lines(message(), [happened], tell)
+    return line.text, line.tone
+
+
+def claim(
+    send_in: timedelta | None, retry_count: int, policy: InDoubtPolicy | None, resends: int = 0
+) -> Claim:
+    return Claim(
+        id=ID,
+        attempt=2,
+        recipient_phone=Phone("+14155552671"),
+        message_content="Hello",
+        media_urls=(),
+        retry_count=retry_count,
+        max_retries=3,
+        in_doubt_policy=policy,
+        doubt_resends=resends,
+        send_in=send_in,
+    )
+
+
+ANSWERS: Mapping[str, Answer] = {
+    "accepted": Accepted(sid=SID, status="queued"),
+    "kept": Accepted(sid=SID, status="scheduled"),
+    "refused": Rejected(code=21211, message="Not a number", fault=Fault.MESSAGE),
+    "misconfigured": Rejected(code=20003, message="No.", fault=Fault.CONFIGURATION),
+    "not sent": NotSent(reason="No route."),
+    "in doubt": InDoubt(reason="No answer."),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("policy", [None, *InDoubtPolicy])
+@pytest.mark.parametrize("send_in", [None, timedelta(hours=1)], ids=["now", "handed over"])
+@pytest.mark.parametrize(("retry_count", "resends"), [(0, 0), (3, 2)])
+def test_whatever_an_attempt_comes_to_has_its_own_words(
+    answer: Answer,
+    policy: InDoubtPolicy | None,
+    send_in: timedelta | None,
+    retry_count: int,
+    resends: int,
+) -> None:
+    came_to = outcome(claim(send_in, retry_count, policy, resends), answer, RULES, Random(1))
+    details = {**came_to.details, "status": came_to.status.value}
+    text, _ = told(
+        event(
+            came_to.kind,
+            twilio_sid=came_to.twilio_sid,
+            delivery_status=came_to.delivery_status,
+            details=details,
+        )
+    )
+    assert text.startswith("Attempt 2: ")
+    assert "It was settled" not in text
+    assert text.endswith((".", ")."))
+
+
+@pytest.mark.parametrize(
+    ("happened", "expected"),
+    [
+        (
+            event("settled", twilio_sid=SID, delivery_status="queued",
+                  details={"answer": "accepted", "status": "sent"}),
+            (f"Attempt 2: Twilio took it ({SID}, queued).", Tone.PLAIN),
+        ),
+        (
+            event("settled", details={"answer": "rejected", "status": "failed", "code": 21610,
+                                      "reason": None}),
+            ("Attempt 2: Twilio refused it: 21610, The recipient has opted out by answering "
+             "STOP.", Tone.BAD),
+        ),
+        (
+            event("settled", details={"answer": "not sent", "status": "retrying",
+                                      "reason": "No route"}),
+            ("Attempt 2: not sent, and tried again later: No route.", Tone.PLAIN),
+        ),
+        (
+            event("settled", details={"answer": "new", "status": "new"}),
+            ("Attempt 2: It was settled.", Tone.PLAIN),
+        ),
+        (event("receipt", delivery_status="sent"), ("The carrier took it.", Tone.PLAIN)),
+        (event("receipt", delivery_status="read"), ("It was read.", Tone.GOOD)),
+        (
+            event("receipt", delivery_status="undelivered"),
+            ("The carrier could not deliver it.", Tone.BAD),
+        ),
+        (event("receipt", delivery_status="new"), ("Twilio reported new.", Tone.PLAIN)),
+        (
+            event("reconciled", twilio_sid=SID, delivery_status="sent"),
+            (f"Twilio was asked, and has it ({SID}, sent).", Tone.GOOD),
+        ),
+        (
+            event("reconciled", details={"status": "pending", "reason": "not at Twilio"}),
+            ("Twilio was asked and does not have it: it may be sent again.", Tone.PLAIN),
+        ),
+        (
+            event("reconciled", details={"status": "held", "reason": "policy hold"}),
+            ("It is held for a person: policy hold.", Tone.DOUBT),
+        ),
+        (
+            event("reconciled", details={"status": "failed", "reason": "policy fail"}),
+            ("It was given up in doubt: policy fail.", Tone.BAD),
+        ),
+        (
+            event("refused", details={"reason": "The text is empty."}),
+            ("It could not become a text: The text is empty.", Tone.BAD),
+        ),
+        (
+            event("rescheduled", details={"scheduled_for": "2026-11-25T09:30:00+00:00"}),
+            ("It was moved to 09:30.", Tone.PLAIN),
+        ),
+        (
+            event("rescheduling"),
+            ("It was moved; Twilio, which keeps it, is asked to give it back.", Tone.PLAIN),
+        ),
+        (
+            event("recalled", details={"status": "scheduled"}),
+            ("Twilio dropped it: it is ours again, to be sent at its new time.", Tone.PLAIN),
+        ),
+        (
+            event("recalled", details={"status": "canceled"}),
+            ("Twilio dropped it: it is canceled.", Tone.PLAIN),
+        ),
+        (event("canceled"), ("It was canceled.", Tone.PLAIN)),
+        (event("moon_landing", details={"reason": "why not"}), ("Moon landing: why not.",
+                                                                Tone.PLAIN)),
+    ],
+)  # fmt: skip
+def test_an_event_is_told_in_a_sentence(happened: Event, expected: tuple[str, Tone]) -> None:
+    assert expected == told(happened)
+
+
+@pytest.mark.parametrize("kind", ["late_answer", "swept"])
+def test_what_is_not_known_is_told_as_doubt(kind: str) -> None:
+    text, tone = told(event(kind, twilio_sid=SID))
+    assert ("2" in text, Tone.DOUBT) == (True, tone)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_says_what_comes_next(status: Status) -> None:
+    line = standing(message(status=status.value), [], tell)
+    assert line.text.endswith((".", "?"))
+    assert "None" not in line.text
+
+
+@pytest.mark.parametrize(
+    ("different", "expected"),
+    [
+        ({"status": "scheduled", "scheduled_for": NOON}, "It is sent at 12:00."),
+        (
+            {"status": "scheduled", "scheduled_for": NOON, "twilio_sid": SID},
+            "Twilio keeps it, and sends it at 12:00.",
+        ),
+        ({"status": "pending", "priority": 6}, "It waits for its turn in the urgent lane."),
+        (
+            {"status": "retrying", "error_details": {"message": "No route"}},
+            "It is tried again at 12:00; 1 of 3 retries are used. The reason: No route.",
+        ),
+        (
+            {"status": "sent", "delivery_status": "queued"},
+            "Twilio has it. Whether the phone has it is not reported yet.",
+        ),
+        (
+            {
+                "status": "sent",
+                "delivery_status": "delivered",
+                "delivered_at": NOON + timedelta(seconds=2),
+            },
+            "The phone has it, 2.0 s after it was handed over.",
+        ),
+        (
+            {"status": "sent", "delivery_status": "undelivered", "error_code": 30006},
+            "Twilio could not deliver it: 30006, The number is a landline, or its carrier takes "
+            "no texts.",
+        ),
+        ({"status": "canceled"}, "It is not sent: it was canceled."),
+    ],
+)
+def test_a_standing_is_told_in_a_sentence(different: dict[str, object], expected: str) -> None:
+    assert expected == standing(message(**different), [], tell).text
+
+
+def test_a_text_that_twilio_is_asked_to_drop_is_told_so() -> None:
+    kept = message(status="scheduled", twilio_sid=SID)
+    line = standing(kept, [event("canceling")], tell)
+    assert "Twilio keeps it, and is being asked to drop it." == line.text
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "expected"),
+    [
+        (None, None, ""),
+        (None, {"message": "Why"}, "Why"),
+        (21211, {"message": "Why"}, "21211, Why"),
+        (21211, None, "21211, The recipient is not a valid phone number."),
+    ],
+)
+def test_the_reason_is_the_rows_own(
+    code: int | None, details: dict[str, str] | None, expected: str
+) -> None:
+    assert expected == why(message(error_code=code, error_details=details))
