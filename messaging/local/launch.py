@@ -1,11 +1,12 @@
 """The story of a start: servers, migrations, processes, and the first message."""
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from messaging.errors import Unreachable
-from messaging.local import clock, crew, doorways, panel, secret
+from messaging.local import bytecode, clock, crew, doorways, panel, secret
 from messaging.local.addresses import Addresses
 from messaging.local.demo import Demo
 from messaging.local.environment import Environment
@@ -13,6 +14,7 @@ from messaging.local.guard import Guard
 from messaging.local.listening import accepts, is_healthy
 from messaging.local.ports import LOOPBACK
 from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.process import Process
 from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB
 from messaging.local.screen import Screen
 from messaging.local.server import Server
@@ -43,6 +45,14 @@ class Launch:
         self._began = clock.began()
         self._environment = Environment.ours()
         self._servers: list[Server] = []
+        self._compiler: Process | None = None
+
+    def start_compiling(self) -> None:
+        """On a first start, begin to compile what the processes will import."""
+        if bytecode.is_missing():
+            self._compiler = Process(
+                bytecode.compiler(), output=subprocess.DEVNULL, guard=self._guard
+            )
 
     def start_servers(self) -> None:
         """Start Valkey and Postgres, unless the environment names others."""
@@ -96,6 +106,7 @@ class Launch:
 
     def start_processes(self, workers: int) -> None:
         """Start the web process, the workers, the bridge and beat; return when the web answers."""
+        self._await_compiler()
         began = time.monotonic()
         roles = [
             crew.of_command(WEB, self._environment, self._guard),
@@ -160,6 +171,8 @@ class Launch:
         """Let go of everything that the supervisor doesn't hold."""
         if hasattr(self, "_watch"):
             self._watch.close()
+        if self._compiler:
+            self._compiler.kill()
         for server in self._servers:
             server.stop()
 
@@ -169,6 +182,13 @@ class Launch:
         self._supervisor.start(crew.of_server(server))
         where = f"{panel.shown(server.folder)}, port {server.port}"
         self._screen.step(server.name, time.monotonic() - began, where)
+
+    def _await_compiler(self) -> None:
+        compiler, began = self._compiler, time.monotonic()
+        if compiler:
+            self._supervisor.run(until=lambda: compiler.exit_code() is not None, limit=_LIMIT)
+            compiler.kill()
+            self._screen.step("compiling", time.monotonic() - began, "only on a first start")
 
     def _come_true(self, condition: Callable[[], bool]) -> bool:
         """Whether it does within the limit. Raises Unreachable where a process can't start."""

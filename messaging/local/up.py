@@ -80,6 +80,7 @@ def _run_on(data: Path, options: UpOptions, screen: Screen, supervisor: Supervis
 def _tell(launch: Launch, options: UpOptions, screen: Screen, supervisor: Supervisor) -> int:
     """The story: each line is a step of the start, then the life after it."""
     screen.title(f"messaging {version('messaging')}", "Ctrl-C stops everything")
+    launch.start_compiling()
     launch.start_servers()
     launch.choose_ports(options.port)
     launch.start_simulator()
