@@ -1,7 +1,7 @@
 """The form of a create request (Twilio's Messages resource) for a text of ours."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from messaging.domain.answers import Outgoing
@@ -63,10 +63,9 @@ class Sender:
                 "A text can be kept at Twilio only with TWILIO_MESSAGING_SERVICE_SID; without it "
                 "Twilio would send at once. Nothing was sent."
             )
-        return {
-            "ScheduleType": "fixed",
-            "SendAt": send_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
+        # Twilio's times have no fractions: rounded up, so that no text comes before its time.
+        whole = send_at.astimezone(UTC) + timedelta(microseconds=-send_at.microsecond % 1_000_000)
+        return {"ScheduleType": "fixed", "SendAt": whole.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def callback_url(url: str, job_id: JobId, attempt: int) -> str:

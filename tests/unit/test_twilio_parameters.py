@@ -84,11 +84,12 @@ def test_a_callback_address_stays_valid(url: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "send_at",
     [
-        datetime(2026, 12, 1, 9, 30, 0, 999, tzinfo=UTC),
+        datetime(2026, 12, 1, 9, 29, 59, 1, tzinfo=UTC),
+        datetime(2026, 12, 1, 9, 30, tzinfo=UTC),
         datetime(2026, 12, 1, 10, 30, tzinfo=timezone(timedelta(hours=1))),
     ],
 )
-def test_a_text_for_later_carries_its_time_in_utc(send_at: datetime) -> None:
+def test_a_text_for_later_carries_its_time_in_utc_and_never_an_earlier_one(send_at: datetime) -> None:
     found = form(text(send_at=send_at), TWILIO_MESSAGING_SERVICE_SID=SERVICE)
     assert (found["ScheduleType"], found["SendAt"]) == ("fixed", "2026-12-01T09:30:00Z")
 
