@@ -89,7 +89,7 @@ def test_a_callback_address_stays_valid(url: str, expected: str) -> None:
         datetime(2026, 12, 1, 10, 30, tzinfo=timezone(timedelta(hours=1))),
     ],
 )
-def test_a_text_for_later_carries_its_time_in_utc_and_never_an_earlier_one(send_at: datetime) -> None:
+def test_a_text_for_later_carries_its_time_in_utc_rounded_up(send_at: datetime) -> None:
     found = form(text(send_at=send_at), TWILIO_MESSAGING_SERVICE_SID=SERVICE)
     assert (found["ScheduleType"], found["SendAt"]) == ("fixed", "2026-12-01T09:30:00Z")
 
