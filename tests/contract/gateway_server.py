@@ -98,11 +98,16 @@ class Server:
 
     async def stop(self, listening: asyncio.Server) -> None:
         """End the listener, then every connection, and see them gone."""
+        for one in listening.sockets:
+            self._loop.remove_reader(one.fileno())
+        for _ in range(5):  # asyncio leaks a connection that it took just before it closes
+            await asyncio.sleep(0)
         listening.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def start(self) -> asyncio.Server:
         self._loop = asyncio.get_running_loop()
