@@ -18,16 +18,21 @@ from messaging.postgres.migrate import migrate as apply
 from messaging.postgres.migrate import standing
 from messaging.settings import load
 
+CHANGED = (
+    "A file has changed since it was applied: put it back as it was, and write a new migration."
+)
+
 _TIME = re.compile(r"\d{1,7} ?(ms|s|min|h)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A migration, and whether the database has it."""
+    """A migration, whether the database has it, and whether its file has changed since."""
 
     version: str
     name: str
     applied: bool
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +65,19 @@ def show(screen: Screen, *, only_missing: bool) -> ExitCode:
     with answering(url):
         all_of_them = standing(url)
     steps = [
-        Step(version=s.migration.version, name=s.migration.name, applied=s.applied)
-        for s in all_of_them
-        if not (only_missing and s.applied)
+        Step(
+            version=one.migration.version,
+            name=one.migration.name,
+            applied=one.applied,
+            changed=one.changed,
+        )
+        for one in all_of_them
+        if not (only_missing and one.applied and not one.changed)
     ]
     _show(screen, url, steps)
+    if any(step.changed for step in steps):
+        screen.bad(CHANGED)
+        return ExitCode.TROUBLE
     missing = sum(not step.applied for step in steps)
     if missing:
         screen.doubtful(f"{count(missing, 'migration')} to apply: run `messaging migrate`.")
@@ -76,7 +89,12 @@ def show(screen: Screen, *, only_missing: bool) -> ExitCode:
 def _show(screen: Screen, url: str, steps: Sequence[Step]) -> None:
     table = columns("version", "migration", "")
     for step in steps:
-        state = ("applied", "green") if step.applied else ("missing", "yellow")
-        table.add_row(step.version, step.name.replace("_", " "), Text(*state))
+        table.add_row(step.version, step.name.replace("_", " "), _state(step))
     value = Steps(database=place(url), migrations=steps)
     screen.show(value, *([table] if steps else []))
+
+
+def _state(step: Step) -> Text:
+    if step.changed:
+        return Text("changed since", "red")
+    return Text("applied", "green") if step.applied else Text("missing", "yellow")

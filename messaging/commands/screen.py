@@ -13,6 +13,7 @@ from typing import TextIO, cast
 from uuid import UUID
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from messaging.domain.wording import plain
@@ -46,7 +47,7 @@ class Screen:
     def note(self, sentence: str, style: str = "") -> None:
         """Something beside the result, for people only."""
         if not self.json:
-            self.err.print(Text(plain(sentence), style), soft_wrap=True)
+            self.err.print(Text(plain(sentence), style), soft_wrap=not self.err.is_terminal)
 
     def good(self, sentence: str) -> None:
         """It came off."""
@@ -76,9 +77,16 @@ class Screen:
         return mark if self.out.encoding.startswith("utf") else otherwise
 
     def _marked(self, mark: str, otherwise: str, sentence: str, style: str) -> None:
-        if not self.json:
-            sign = (f"{self.mark(mark, otherwise)} ", f"bold {style}")
-            self.err.print(Text.assemble(sign, plain(sentence)), soft_wrap=True)
+        if self.json:
+            return
+        sign = Text(f"{self.mark(mark, otherwise)} ", f"bold {style}")
+        said = Text(plain(sentence))
+        if self.err.is_terminal:
+            hanging = Table.grid()
+            hanging.add_row(sign, said)
+            self.err.print(hanging)
+        else:
+            self.err.print(sign + said, soft_wrap=True)
 
 
 def _console(file: TextIO) -> Console:

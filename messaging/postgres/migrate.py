@@ -33,10 +33,11 @@ class Migration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A migration, and whether the database has it."""
+    """A migration, whether the database has it, and whether its file has changed since."""
 
     migration: Migration
     applied: bool
+    changed: bool = False
 
 
 def all_migrations() -> tuple[Migration, ...]:
@@ -56,9 +57,15 @@ def standing(url: str) -> tuple[Standing, ...]:
     """Each migration and whether the database at `url` has it; changes nothing."""
     wanted = all_migrations()
     with psycopg.connect(url, autocommit=True) as conn:
-        applied = _applied(conn).keys() | _pushed(conn)
+        noted = _applied(conn)
+        applied = noted.keys() | _pushed(conn)
     return tuple(
-        Standing(migration=migration, applied=migration.version in applied) for migration in wanted
+        Standing(
+            migration=migration,
+            applied=migration.version in applied,
+            changed=noted.get(migration.version, migration.checksum) != migration.checksum,
+        )
+        for migration in wanted
     )
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres.migrate import all_migrations
@@ -49,6 +51,18 @@ def test_migrations_are_listed_applied_and_then_not_applied_again(empty: Command
     assert [] == versions(empty("migrate", "--json").json)
     assert ALL == versions(empty("migrate", "--status", "--json").json)
     assert "✓ Up to date.\n" == empty("migrate").err
+
+
+def test_a_file_that_has_changed_since_is_told(
+    messaging: CommandLine, db: Connection[TupleRow]
+) -> None:
+    db.execute("update messaging.schema_migrations set checksum = 'x' where version = %s", ALL[:1])
+    for words in (["--status"], ["--dry-run"], []):
+        ran = messaging("migrate", *words)
+        assert 1 == ran.code
+        assert "A file has changed since" in ran.err or "with other content" in ran.err
+    checked = messaging("check", "--json").json["findings"]
+    assert ["trouble"] == [one["state"] for one in checked if one["name"] == "migrations"]
 
 
 def test_a_table_that_stays_locked_ends_the_migration_in_a_sentence(

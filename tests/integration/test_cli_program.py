@@ -4,13 +4,19 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from messaging.cli import app
+from messaging.commands.files.fields import NAMES
 from messaging.local.ports import any_free
 from tests.integration.command_line import NOBODY, CommandLine
 
 SLOW = {"celery", "fastapi", "kombu", "phonenumbers", "psycopg", "pydantic", "redis", "twilio"}
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
 COMMANDS = {
     "up", "simulator", "migrate", "check", "send", "enqueue", "show", "explain", "cancel",
     "reschedule", "template", "queues", "stats",
@@ -32,6 +38,22 @@ def test_help_names_every_command_and_imports_nothing_slow() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set() == COMMANDS - set(run.stdout.split())
     assert set() == SLOW & set(run.stderr.replace("'", "").strip("[]\n").split(", "))
+
+
+def test_the_reference_has_every_command_option_and_name() -> None:
+    page = REFERENCE.read_text(encoding="utf-8")
+    program: Any = get_command(app)
+    assert [] == [name for name in program.commands if f"\n## {name}\n" not in page]
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+    assert [] == [
+        (name, option)
+        for name, command in program.commands.items()
+        for one in (command, *getattr(command, "commands", {}).values())
+        for parameter in one.params
+        for option in parameter.opts
+        if option.startswith("--") and f"{option}" not in sections[name]
+    ]
+    assert [] == [name for names in NAMES.values() for name in names if f"`{name}`" not in page]
 
 
 @pytest.mark.parametrize("words", [["-m", "messaging"], ["-m", "messaging.cli"]])

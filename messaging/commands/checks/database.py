@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from messaging.commands.checks.finding import Finding, ok, skipped, trouble, warning
 from messaging.commands.database import answering, database, place
+from messaging.commands.migrating import CHANGED
 from messaging.domain.wording import count, span
 from messaging.errors import MessagingError
 from messaging.local import clock
@@ -69,6 +70,9 @@ def _migrations(url: str) -> Finding:
             standing = migrate.standing(url)
     except MessagingError as error:
         return trouble("migrations", str(error), "Check DATABASE_DIRECT_URL.")
+    changed = [one.migration.version for one in standing if one.changed]
+    if changed:
+        return trouble("migrations", f"Changed since: {', '.join(changed)}", CHANGED)
     missing = sum(not one.applied for one in standing)
     if missing:
         return trouble("migrations", f"{count(missing, 'migration')} missing.", _MIGRATE)
