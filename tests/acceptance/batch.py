@@ -105,6 +105,17 @@ class Batch:
         )
         assert texts == everywhere == dict.fromkeys(ours, 1)
 
+    def entries(self) -> int:
+        """How many queue entries name one of them."""
+        row = self.stack.db.execute(
+            "select count(*) from (select message from pgmq.q_sms_queue "
+            "union all select message from pgmq.q_sms_priority_queue) as entry "
+            "where message ->> 'job_id' = any(%s)",
+            [[str(id) for id in self.ids]],
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def doubted(self) -> list[UUID]:
         """Those of them that were ever in doubt, because an answer of Twilio was not seen."""
         rows = self.stack.db.execute(

@@ -8,13 +8,17 @@ import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
 from tests.acceptance.stack import Shape, Stack
+from tests.acceptance.stage import Stage
 
 _LAST_WORDS = 3000
 
+FOLDER = Path(__file__).parent
+STACKS = ("calm", "fragile", "native")
+
 SMALL_CHUNKS = {"MESSAGING_CHUNK": "10"}
 """So that several workers get something of a small backlog, and urgent texts pass it."""
-LOGIN = f"tests:{token_urlsafe()}"
-"""Flower's, as user:password."""
+FEW_THREADS = {"WORKER_CONCURRENCY": "4"}
+"""So that tasks wait in Redis while others are at work."""
 SHORT_LEASES = {
     "MESSAGING_CONNECT_TIMEOUT": "1",
     "MESSAGING_READ_TIMEOUT": "2",
@@ -25,27 +29,50 @@ SHORT_LEASES = {
 }
 """What takes minutes in production takes seconds here."""
 
+CALM = Shape(
+    workers=2,
+    flower=True,
+    environment={**SMALL_CHUNKS, "FLOWER_BASIC_AUTH": f"tests:{token_urlsafe()}"},
+)
+FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
+NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
+
+
+@pytest.fixture(scope="package")
+def stage(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where one stack is at a time."""
+    with Stage(postgres, tmp_path_factory) as stage:
+        yield stage
+
 
 @pytest.fixture(scope="module")
-def calm(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
+def calm(stage: Stage) -> Stack:
     """Two workers, a bridge, beat, the web process and Flower."""
-    shape = Shape(workers=2, flower=True, environment={**SMALL_CHUNKS, "FLOWER_BASIC_AUTH": LOGIN})
-    with Stack(shape, postgres, folder) as stack:
-        yield stack
+    return stage.stack("calm", CALM)
 
 
 @pytest.fixture(scope="module")
-def fragile(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
-    """Two workers, a bridge, beat and the web process that find out soon who has died."""
-    environment = {**SMALL_CHUNKS, **SHORT_LEASES, "WORKER_CONCURRENCY": "4"}
-    with Stack(Shape(workers=2, environment=environment), postgres, folder) as stack:
-        yield stack
+def fragile(stage: Stage) -> Stack:
+    """Two workers, a bridge, beat and the web process, which find out soon who has died."""
+    return stage.stack("fragile", FRAGILE)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For the logs of a module's stack."""
-    return tmp_path_factory.mktemp("stack")
+def native(stage: Stage) -> Stack:
+    """A worker, a bridge, beat and the web process that hand over to Twilio's scheduling."""
+    return stage.stack("native", NATIVE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the same stack follow each other, so that each is started once."""
+    here = [item for item in items if item.path.is_relative_to(FOLDER)]
+    ordered = iter(sorted(here, key=_place))
+    items[:] = [next(ordered) if item in here else item for item in items]
+
+
+def _place(item: pytest.Item) -> int:
+    names = getattr(item, "fixturenames", ())
+    return next((n for n, name in enumerate(STACKS, start=1) if name in names), 0)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,7 @@
 """What nobody can send: each ends with its own reason, and nothing else is held up by it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +9,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from messaging import Draft
-from messaging.local.postgres import EmbeddedPostgres
 from tests.acceptance.batch import Batch, recipient
-from tests.acceptance.stack import Shape, Stack
+from tests.acceptance.stack import Stack
 
 NOBODY = str(uuid4())
 TO = recipient(7)
@@ -84,29 +82,22 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def stack(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stack]:
-    """One worker, and no default region."""
-    with Stack(Shape(environment={}), postgres, folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def letters(stack: Stack) -> Mapping[str, Mapping[str, Any]]:
+def letters(calm: Stack) -> Mapping[str, Mapping[str, Any]]:
     """The dead letter of each of ENTRIES, all of which are put into one queue together."""
-    with stack.db.transaction():
-        sent = {name: send(stack, entry) for name, (entry, _) in ENTRIES.items()}
-    stack.wait_until(lambda: len(stack.entries("sms_dlq")) >= len(ENTRIES))
-    found = {letter["msg_id"]: letter for letter in stack.entries("sms_dlq")}
+    with calm.db.transaction():
+        sent = {name: send(calm, entry) for name, (entry, _) in ENTRIES.items()}
+    calm.wait_until(lambda: len(calm.entries("sms_dlq")) >= len(ENTRIES))
+    found = {letter["msg_id"]: letter for letter in calm.entries("sms_dlq")}
     return {name: found[msg_id] for name, msg_id in sent.items()}
 
 
 @pytest.fixture(scope="module")
-def rows(stack: Stack) -> Mapping[str, UUID]:
+def rows(calm: Stack) -> Mapping[str, UUID]:
     """The job of each of ROWS, all of which are inserted together."""
-    with stack.db.transaction():
-        ids = {name: insert(stack, row) for name, row in ROWS.items()}
-    batch = Batch(stack=stack, ids=list(ids.values()))
-    stack.wait_until(lambda: batch.are("failed"))
+    with calm.db.transaction():
+        ids = {name: insert(calm, row) for name, row in ROWS.items()}
+    batch = Batch(stack=calm, ids=list(ids.values()))
+    calm.wait_until(lambda: batch.are("failed"))
     return ids
 
 
@@ -121,42 +112,42 @@ def test_an_entry_that_is_not_ours_becomes_a_dead_letter_with_the_reason(
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_that_cannot_be_sent_fails_with_its_reason(
-    stack: Stack, rows: Mapping[str, UUID], name: str
+    calm: Stack, rows: Mapping[str, UUID], name: str
 ) -> None:
-    message = stack.messaging.status(rows[name])
+    message = calm.messaging.status(rows[name])
     assert message.error_details is not None
     assert ROWS[name].reason in str(message.error_details["message"])
-    assert ["refused"] == [event.kind for event in stack.messaging.events(rows[name])]
+    assert ["refused"] == [event.kind for event in calm.messaging.events(rows[name])]
 
 
 def test_good_texts_among_bad_ones_arrive(
-    stack: Stack, letters: Mapping[str, object], rows: Mapping[str, UUID]
+    calm: Stack, letters: Mapping[str, object], rows: Mapping[str, UUID]
 ) -> None:
-    with stack.db.transaction():
+    with calm.db.transaction():
         for entry, _ in ENTRIES.values():
-            send(stack, entry)
-        good = stack.messaging.enqueue(Draft(to=TO, body="Among bad ones"), conn=stack.db)
+            send(calm, entry)
+        good = calm.messaging.enqueue(Draft(to=TO, body="Among bad ones"), conn=calm.db)
         for row in ROWS.values():
-            insert(stack, row)
-    Batch(stack=stack, ids=[good]).assert_delivered_once()
+            insert(calm, row)
+    Batch(stack=calm, ids=[good]).assert_delivered_once()
 
 
-def test_nobody_crashed_over_any_of_it(stack: Stack, rows: object, letters: object) -> None:
+def test_nobody_crashed_over_any_of_it(calm: Stack, rows: object, letters: object) -> None:
     """Last: it reads the logs of all that went before."""
-    assert "Traceback" not in stack.logs()
-    assert [] == [child.name for child in stack.children.values() if not child.is_running()]
+    assert "Traceback" not in calm.logs()
+    assert [] == [child.name for child in calm.children.values() if not child.is_running()]
 
 
-def send(stack: Stack, entry: object) -> int:
+def send(calm: Stack, entry: object) -> int:
     """Puts an entry into the queue; its number."""
-    row = stack.db.execute("select pgmq.send('sms_queue', %s)", [Jsonb(entry)]).fetchone()
+    row = calm.db.execute("select pgmq.send('sms_queue', %s)", [Jsonb(entry)]).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def insert(stack: Stack, row: Row) -> UUID:
+def insert(calm: Stack, row: Row) -> UUID:
     """Inserts a bare row, and the template that it uses."""
-    found = stack.db.execute(
+    found = calm.db.execute(
         "with used as ("
         "  insert into message_templates (name, content_template) "
         "  select gen_random_uuid()::text, %(template)s::text where %(template)s is not null "

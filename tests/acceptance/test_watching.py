@@ -44,6 +44,6 @@ def test_the_web_process_is_ready_and_counts_while_texts_are_sent(calm: Stack) -
     assert json.loads(web(calm, "/readyz"))["ready"]
     batch.assert_delivered_once()
     after = metrics(calm)
-    assert (1, 0) == (after["messaging_database_up"], after['messaging_queue_length{lane="dead"}'])
+    assert 1 == after["messaging_database_up"]
     assert after['messaging_last_day{result="delivered"}'] >= len(batch.ids)
     assert after[MATCHED] >= before + len(batch.ids)
