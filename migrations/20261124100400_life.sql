@@ -9,16 +9,33 @@ declare
   urgent uuid[];
   normal uuid[];
 begin
-  with due as (
+  -- Two walks along the index, a status each: one for both would sort all that is due.
+  with scheduled as (
     select id
     from public.message_jobs
     where
-      status in ('scheduled', 'retrying')
-      and due_at <= clock_timestamp()
+      status = 'scheduled'
+      and due_at <= statement_timestamp()
       and handed_over_at is null
     order by due_at
     limit most
     for update skip locked
+  ),
+  retrying as (
+    select id
+    from public.message_jobs
+    where
+      status = 'retrying'
+      and due_at <= statement_timestamp()
+      and handed_over_at is null
+    order by due_at
+    limit most - (select count(*) from scheduled)
+    for update skip locked
+  ),
+  due as (
+    select id from scheduled
+    union all
+    select id from retrying
   ),
   promoted as (
     update public.message_jobs as j
@@ -298,19 +315,22 @@ begin
     with waiting as materialized (
       select id, messaging.queue_of(priority) as queue
       from public.message_jobs
-      where status = 'pending' and due_at < clock_timestamp() - make_interval(secs => older_than)
+      where
+        status = 'pending'
+        and due_at < statement_timestamp() - make_interval(secs => older_than)
       order by due_at
       limit most
     )
     select waiting.queue, array_agg(waiting.id) as ids
     from waiting
     where
-      waiting.id::text not in (
-        select entry.message ->> 'job_id' from pgmq.q_sms_queue as entry
-        where entry.message ->> 'job_id' is not null
-        union all
-        select entry.message ->> 'job_id' from pgmq.q_sms_priority_queue as entry
-        where entry.message ->> 'job_id' is not null
+      not exists (
+        select from pgmq.q_sms_queue as entry
+        where entry.message ->> 'job_id' = waiting.id::text
+      )
+      and not exists (
+        select from pgmq.q_sms_priority_queue as entry
+        where entry.message ->> 'job_id' = waiting.id::text
       )
     group by waiting.queue
   loop

@@ -11,17 +11,21 @@ group by status
 -- name: recent
 -- What became of messages in the last 24 hours.
 select
+  day.sent,
+  day.delivered,
+  day.undelivered,
   (select count(*) from public.message_jobs
-    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours') as sent,
-  (select count(*) from public.message_jobs
-    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours'
-      and delivery_status in ('delivered', 'read')) as delivered,
-  (select count(*) from public.message_jobs
-    where status = 'sent' and sent_at >= clock_timestamp() - interval '24 hours'
-      and delivery_status in ('failed', 'undelivered')) as undelivered,
-  (select count(*) from public.message_jobs
-    where status = 'failed' and created_at >= clock_timestamp() - interval '24 hours') as failed,
+    where status = 'failed' and created_at >= statement_timestamp() - interval '24 hours'
+  ) as failed,
   (select sent_today from messaging.sent_today) as sent_today
+from (
+  select
+    count(*) as sent,
+    count(*) filter (where delivery_status in ('delivered', 'read')) as delivered,
+    count(*) filter (where delivery_status in ('failed', 'undelivered')) as undelivered
+  from public.message_jobs
+  where status = 'sent' and sent_at >= statement_timestamp() - interval '24 hours'
+) as day
 
 -- name: versions
 -- What the server and pgmq call themselves.
@@ -43,7 +47,7 @@ from (
     error_code,
     case when error_code is null then error_details ->> 'message' end as reason
   from public.message_jobs
-  where status = 'failed' and created_at >= clock_timestamp() - interval '24 hours'
+  where status = 'failed' and created_at >= statement_timestamp() - interval '24 hours'
   union all
   select
     'undelivered' as outcome,
@@ -52,7 +56,7 @@ from (
   from public.message_jobs
   where
     status = 'sent'
-    and sent_at >= clock_timestamp() - interval '24 hours'
+    and sent_at >= statement_timestamp() - interval '24 hours'
     and delivery_status in ('failed', 'undelivered')
 ) as bad
 group by outcome, error_code, reason

@@ -40,7 +40,7 @@ with ours as materialized (
   from public.message_jobs
   where
     status = 'scheduled'
-    and due_at between clock_timestamp() + %(soonest)s and clock_timestamp() + %(latest)s
+    and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
     and handed_over_at is null
     and prepared_at is not null
     and (error_details is null or not error_details ? 'handover_refused')
@@ -101,7 +101,7 @@ select id
 from public.message_jobs
 where
   status = 'scheduled'
-  and due_at between clock_timestamp() + %(soonest)s and clock_timestamp() + %(latest)s
+  and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
   and prepared_at is null
 order by due_at
 limit %(most)s
@@ -161,7 +161,7 @@ with dead as materialized (
   from public.message_jobs
   where
     status = 'processing'
-    and due_at <= clock_timestamp()
+    and due_at <= statement_timestamp()
   order by id
   limit 1000
   for update skip locked
@@ -188,7 +188,7 @@ with due as materialized (
   from public.message_jobs
   where
     status = 'in_doubt'
-    and due_at <= clock_timestamp()
+    and due_at <= statement_timestamp()
   order by due_at
   limit %(most)s
   for update skip locked
@@ -237,7 +237,7 @@ with due as materialized (
   from public.message_jobs
   where
     recall is not null
-    and due_at <= clock_timestamp()
+    and due_at <= statement_timestamp()
   order by due_at
   limit 100
   for update skip locked
@@ -295,7 +295,7 @@ with due as materialized (
     status = 'scheduled'
     and handed_over_at is not null
     and recall is null
-    and due_at <= clock_timestamp()
+    and due_at <= statement_timestamp()
   order by due_at
   limit 100
   for update skip locked
