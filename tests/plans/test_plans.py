@@ -1,0 +1,225 @@
+"""Hot statements on a large table: each reads few rows, by the index that is meant for it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from messaging.domain.job import JobId, Sid, Status
+from messaging.domain.outcome import Outcome
+from messaging.domain.receipt import Receipt
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.postgres import figures, jobs, messages
+from messaging.postgres.jobs import Postgres
+from tests.integration.databases import migrated, rolled_back
+
+JOBS, EVENTS = "public.message_jobs", "messaging.message_events"
+MINUTE, HOUR, DAYS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=30)
+OFTEN = 8
+"""Runs of each statement: after five, Postgres may plan it without looking at the values."""
+
+FILL = """
+set session_replication_role = replica;
+
+insert into message_jobs (
+  id, user_id, recipient_phone, message_content, status, due_at, twilio_sid, idempotency_key,
+  prepared_at, sent_at, created_at, attempt, handed_over_at, recall, scheduled_for
+)
+select
+  ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+  ('00000000-0000-4000-9000-' || lpad(to_hex(n % 2000), 12, '0'))::uuid,
+  '+15555550100',
+  'n ' || n,
+  status,
+  case
+    when status in ('sent', 'failed', 'canceled') then null
+    when status = 'pending' then now() - make_interval(secs => n % 120)
+    when n % 20 = 0 then now() - make_interval(secs => n % 1000)
+    else now() + make_interval(mins => n % 10000 + 5)
+  end,
+  case when status = 'sent' or n % 100 = 0 and status = 'scheduled' then
+    'SM' || lpad(to_hex(n), 32, '0')
+  end,
+  case when n % 2 = 0 then 'key ' || n end,
+  now(),
+  case when status = 'sent' then now() - make_interval(secs => 10 * (200000 - n)) end,
+  now() - make_interval(secs => 10 * (200000 - n)),
+  1,
+  case when n % 100 = 0 and status = 'scheduled' then now() end,
+  case when n % 400 = 0 and status = 'scheduled' then 'cancel' end,
+  case when status = 'scheduled' then now() end
+from (
+  select
+    n,
+    case
+      when n <= 4000 then 'pending'
+      when n <= 34000 then 'scheduled'
+      when n <= 36000 then 'retrying'
+      when n <= 37000 then 'processing'
+      when n <= 38000 then 'in_doubt'
+      when n <= 39000 then 'held'
+      when n % 20 = 0 then 'failed'
+      when n % 30 = 0 then 'canceled'
+      else 'sent'
+    end as status
+  from generate_series(1, 200000) as n
+) as numbered;
+
+insert into messaging.message_events (job_id, kind, twilio_sid, delivery_status)
+select id, 'receipt', twilio_sid, 'queued' from message_jobs where status = 'sent';
+
+select pgmq.send_batch('sms_queue', array_agg(jsonb_build_object('job_id', id)))
+from message_jobs where status = 'pending';
+
+set session_replication_role = origin;
+analyze;
+"""
+
+READ = """
+select
+  c.relname,
+  pg_stat_get_xact_numscans(c.oid) as scans,
+  pg_stat_get_xact_tuples_returned(c.oid) as rows
+from pg_class as c
+where c.oid = any(%(tables)s::regclass[])
+  or c.oid in (select indexrelid from pg_index where indrelid = any(%(tables)s::regclass[]))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How often a table or an index was scanned in this transaction, and rows that came of it."""
+
+    scans: int
+    rows: int
+
+
+@pytest.fixture(scope="module")
+def url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database with 200,000 jobs, most of them final."""
+    with migrated(postgres) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(FILL.encode())
+        yield url
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Postgres]:
+    with rolled_back(url) as conn:
+        yield conn
+
+
+def readings(db: Postgres) -> Mapping[str, Reading]:
+    rows = db.execute(READ, {"tables": [JOBS, EVENTS]})
+    return {name: Reading(scans=scans, rows=count) for name, scans, count in rows}
+
+
+def ids(first: int, count: int) -> list[JobId]:
+    return [JobId(UUID(f"00000000-0000-4000-8000-{n:012x}")) for n in range(first, first + count)]
+
+
+def sids(first: int, count: int) -> list[Sid]:
+    return [Sid(f"SM{n:032x}") for n in range(first, first + count)]
+
+
+def settle(db: Postgres, run: int) -> None:
+    claimed = zip(ids(36_001 + 50 * run, 50), sids(500_000 + 50 * run, 50), strict=True)
+    outcomes = [
+        Outcome(job_id=id, attempt=1, status=Status.SENT, twilio_sid=sid) for id, sid in claimed
+    ]
+    assert 50 == len(jobs.settle(db, outcomes, "sms_queue"))
+
+
+def record_by_sid(db: Postgres, run: int) -> None:
+    receipts = [Receipt(sid=sid, status="delivered") for sid in sids(40_001 + 90 * run, 17)]
+    assert 17 == len(messages.record_receipts(db, receipts))
+
+
+def record_by_job(db: Postgres, run: int) -> None:
+    named = zip(ids(36_001 + 50 * run, 50), sids(500_000 + 50 * run, 50), strict=True)
+    receipts = [Receipt(sid=sid, status="delivered", job_id=id) for id, sid in named]
+    assert 50 == len(messages.record_receipts(db, receipts))
+
+
+def enqueue(db: Postgres, run: int) -> None:
+    drafts = [
+        {"recipient_phone": "+15555550100", "message_content": f"n {n}", "idempotency_key": key}
+        for n in range(200)
+        for key in [f"key {n}" if n and n % 2 == 0 else f"new {run} {n}"]
+    ]
+    results = [answer.result for answer in messages.enqueue(db, drafts)]
+    assert (101, 99) == (results.count("created"), results.count("duplicate"))
+
+
+def own_rows(db: Postgres, run: int) -> None:
+    user = f"00000000-0000-4000-9000-{run:012x}"
+    rows = db.execute("select * from message_jobs where user_id = %s", [user]).fetchall()
+    assert 100 == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("run", "index", "most"),
+    [
+        (lambda db, n: jobs.claim(db, ids(1 + 50 * n, 50), MINUTE), "message_jobs_pkey", 150),
+        (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
+        (lambda db, n: jobs.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
+        (lambda db, _: jobs.promote(db, 100), "message_jobs_due", 1000),
+        (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
+        (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 3000),
+        (lambda db, _: jobs.in_doubt_due(db, MINUTE, 50), "message_jobs_due", 100),
+        (lambda db, _: jobs.handover_due(db, MINUTE), "message_jobs_due", 2000),
+        (
+            lambda db, _: jobs.claim_for_handover(db, MINUTE, DAYS, MINUTE, 50),
+            "message_jobs_due",
+            500,
+        ),
+        (
+            lambda db, _: jobs.unprepared_soon(db, MINUTE, HOUR, 50),
+            "message_jobs_due",
+            500,
+        ),
+        (lambda db, _: jobs.recall_due(db, MINUTE), "message_jobs_recall", 150),
+        (lambda db, n: jobs.owned_sids(db, sids(40_000 + n, 50)), "message_jobs_sid", 50),
+        (settle, "message_jobs_pkey", 500),
+        (record_by_sid, "message_jobs_sid", 200),
+        (record_by_job, "message_jobs_pkey", 500),
+        (enqueue, "message_jobs_idempotency_key", 400),
+        (lambda db, n: messages.show(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 3),
+        (lambda db, n: messages.cancel(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 10),
+        (lambda db, n: messages.events(db, ids(40_001 + n, 1)[0]), "message_events_job", 3),
+        (own_rows, "message_jobs_user", 150),
+        (lambda db, _: figures.read(db), "message_jobs_sent_at", 70_000),
+        (
+            lambda db, _: db.execute("select * from messaging.failed_recently").fetchall(),
+            "message_jobs_failed",
+            800,
+        ),
+    ],
+    ids=[
+        "claim", "standing", "unprepared", "promote", "sweep_processing", "restore_entries",
+        "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
+        "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
+        "show", "cancel", "events_of_job", "a user's own rows", "figures", "failed_recently",
+    ],
+)  # fmt: skip
+def test_a_hot_statement_reads_few_rows_and_by_its_index(
+    db: Postgres, run: Callable[[Postgres, int], object], index: str, most: int
+) -> None:
+    before = readings(db)
+    for n in range(OFTEN):
+        run(db, n)
+    after = readings(db)
+    scans = {name: after[name].scans - before[name].scans for name in after}
+    rows = {name: after[name].rows - before[name].rows for name in after}
+    assert (0, 0) == (scans["message_jobs"], scans["message_events"])
+    assert OFTEN <= scans[index]
+    assert OFTEN * most >= sum(rows.values())
+
+
+def test_a_scan_of_the_whole_table_would_be_seen(db: Postgres) -> None:
+    before = readings(db)["message_jobs"].scans
+    db.execute("select count(*) from message_jobs where message_content = 'nobody'")
+    assert before + 1 == readings(db)["message_jobs"].scans
