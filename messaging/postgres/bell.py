@@ -32,7 +32,9 @@ class Bell:
 def turn(settings: Settings, lane: Lane, patience: timedelta) -> Iterator[Bell | None]:
     """The lane's bell, for the only bridge at work on it; None where another one keeps it."""
     with connect.direct(settings) as conn:
-        conn.execute(query("queues", "be_patient"), {"patience": f"{patience.total_seconds():.0f}s"})
+        conn.execute(
+            query("queues", "be_patient"), {"patience": f"{patience.total_seconds():.0f}s"}
+        )
         try:
             conn.execute(query("queues", "take_turn"), {"lock": _LOCKS[lane]})
         except LockNotAvailable:

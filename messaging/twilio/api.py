@@ -63,7 +63,7 @@ class Api:
         """A further page, named by the page before."""
         return await self._client.request_async("GET", self._client.api.absolute_url(uri))
 
-    async def service(self, sid: str) -> Response:
+    async def messaging_service(self, sid: str) -> Response:
         """A Messaging Service."""
         url = self._client.messaging.absolute_url(f"/v1/Services/{quote(sid, safe='')}")
         return await self._client.request_async("GET", url)

@@ -70,7 +70,7 @@ async def _sender(api: Api, settings: Settings) -> Finding:
     service, number = settings.twilio_messaging_service_sid, settings.twilio_from or ""
     try:
         if service:
-            return _service(await api.service(service), service)
+            return _messaging_service(await api.messaging_service(service), service)
         if not number.startswith("+"):
             return Finding(ok=True, why=f"{number} is a name or a short code: not checked.")
         return _number(await api.number(number), number)
@@ -78,7 +78,7 @@ async def _sender(api: Api, settings: Settings) -> Finding:
         return Finding(ok=False, why=failed.reason)
 
 
-def _service(response: Response, service: str) -> Finding:
+def _messaging_service(response: Response, service: str) -> Finding:
     if response.status_code == 404:
         return Finding(ok=False, why=f"The account has no Messaging Service {service}.")
     if response.status_code != 200:

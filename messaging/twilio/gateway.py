@@ -27,7 +27,7 @@ from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import CONFIGURATION_WAIT
 from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.loop_thread import LoopThread
-from messaging.twilio.parameters import NeedsService, Sender
+from messaging.twilio.parameters import NeedsMessagingService, Sender
 from messaging.twilio.stages import PROGRESS, Failed, Progress
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class Gateway:
             return classify.answer(response.status_code, response.headers or {}, response.text)
         except Failed as failed:
             return classify.failure(failed.stage, failed.reason)
-        except NeedsService as error:
+        except NeedsMessagingService as error:
             return _misconfigured(str(error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
             return classify.unexpected(progress.stage, error)

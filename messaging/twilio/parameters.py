@@ -17,7 +17,7 @@ after any failure. It travels as the URL's fragment and is not part of what is s
 (Twilio, "Webhooks connection overrides")."""
 
 
-class NeedsService(ValueError):
+class NeedsMessagingService(ValueError):
     """A text for later without a Messaging Service: Twilio would send it at once."""
 
 
@@ -39,7 +39,7 @@ class Sender:
         )
 
     def form(self, text: Outgoing) -> Form:
-        """The parameters of the create request. Raises NeedsService."""
+        """The parameters of the create request. Raises NeedsMessagingService."""
         form: Form = {"To": text.to}
         if text.body or not text.media_urls:
             form["Body"] = text.body
@@ -59,7 +59,7 @@ class Sender:
 
     def _schedule(self, send_at: datetime) -> Form:
         if not self.messaging_service_sid:
-            raise NeedsService(
+            raise NeedsMessagingService(
                 "A text can be kept at Twilio only with TWILIO_MESSAGING_SERVICE_SID; without it "
                 "Twilio would send at once. Nothing was sent."
             )

@@ -9,7 +9,7 @@ import pytest
 from messaging.domain.answers import Outgoing
 from messaging.domain.job import JobId, Phone
 from messaging.settings import load
-from messaging.twilio.parameters import Form, NeedsService, Sender, callback_url
+from messaging.twilio.parameters import Form, NeedsMessagingService, Sender, callback_url
 
 JOB = JobId(uuid.UUID("00000000-0000-4000-8000-000000000001"))
 SERVICE = "MG" + "0" * 32
@@ -95,5 +95,5 @@ def test_a_text_for_later_carries_its_time_in_utc_rounded_up(send_at: datetime) 
 
 
 def test_a_text_for_later_is_never_sent_now_for_want_of_a_service() -> None:
-    with pytest.raises(NeedsService):
+    with pytest.raises(NeedsMessagingService):
         form(text(send_at=datetime(2026, 12, 1, tzinfo=UTC)))
