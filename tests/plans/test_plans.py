@@ -166,7 +166,7 @@ def own_rows(db: Postgres, run: int) -> None:
         (lambda db, n: jobs.claim(db, ids(1 + 50 * n, 50), MINUTE), "message_jobs_pkey", 150),
         (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, n: jobs.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
-        (lambda db, _: jobs.promote(db, 100), "message_jobs_due", 1000),
+        (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2000),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 3000),
         (lambda db, _: jobs.in_doubt_due(db, MINUTE, 50), "message_jobs_due", 100),
