@@ -7,13 +7,14 @@ from secrets import token_urlsafe
 import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
+from tests.acceptance.containers import why_no_containers
 from tests.acceptance.stack import Shape, Stack
 from tests.acceptance.stage import Stage
 
 _LAST_WORDS = 3000
 
 FOLDER = Path(__file__).parent
-STACKS = ("calm", "fragile", "native")
+STACKS = ("calm", "fragile", "native", "workerless")
 
 SMALL_CHUNKS = {"MESSAGING_CHUNK": "10"}
 """So that several workers get something of a small backlog, and urgent texts pass it."""
@@ -35,6 +36,7 @@ CALM = Shape(
     environment={**SMALL_CHUNKS, "FLOWER_BASIC_AUTH": f"tests:{token_urlsafe()}"},
 )
 FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
+WORKERLESS = Shape(workers=0, environment={**SMALL_CHUNKS, **SHORT_LEASES})
 NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
 
 
@@ -63,6 +65,12 @@ def native(stage: Stage) -> Stack:
     return stage.stack("native", NATIVE)
 
 
+@pytest.fixture(scope="module")
+def workerless(stage: Stage) -> Stack:
+    """A bridge, beat and the web process; whoever uses it brings the workers."""
+    return stage.stack("workerless", WORKERLESS)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests on the same stack follow each other, so that each is started once."""
     here = [item for item in items if item.path.is_relative_to(FOLDER)]
@@ -73,6 +81,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _place(item: pytest.Item) -> int:
     names = getattr(item, "fixturenames", ())
     return next((n for n, name in enumerate(STACKS, start=1) if name in names), 0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs a container engine where none runs, before anything asks for it."""
+    if item.get_closest_marker("containers") and (reason := why_no_containers()):
+        pytest.skip(reason)
 
 
 @pytest.hookimpl(wrapper=True)

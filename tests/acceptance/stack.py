@@ -79,7 +79,7 @@ class Stack:
         self._guard = Guard()
         self._closing.callback(self._guard.close)
         self._closing.callback(self._kill_all)
-        self._start()
+        self._start_all()
 
     def _environment(self, database: str) -> dict[str, str]:
         twilio = self.twilio
@@ -102,25 +102,27 @@ class Stack:
             **self._shape.environment,
         }
 
-    def _start(self) -> None:
-        self._add("web", WEB)
-        self._add("bridge", BRIDGE)
+    def _start_all(self) -> None:
+        self.start("web", WEB)
+        self.start("bridge", BRIDGE)
         for number in range(1, self._shape.workers + 1):
-            self._add(f"worker-{number}", WORKER, number)
-        self._add("beat", BEAT)
+            self.start(f"worker-{number}", WORKER, number)
+        self.start("beat", BEAT)
         if self._shape.flower:
-            self._add("flower", FLOWER)
+            self.start("flower", FLOWER)
         self.wait_until(self._is_ready, _START_LIMIT)
 
-    def _add(self, name: str, command: Command, number: int = 1) -> None:
-        self.children[name] = Child(
+    def start(self, name: str, command: Command, number: int = 1) -> Child:
+        """Starts one more process, or one of this name again; it ends with the stack."""
+        self.children[name] = child = Child(
             name=name,
             argv=command.argv(self.environment, number),
             environment=self.environment,
             log=self._folder / f"{name}.log",
             guard=self._guard,
         )
-        self.children[name].start()
+        child.start()
+        return child
 
     def _kill_all(self) -> None:
         for child in self.children.values():
@@ -137,7 +139,7 @@ class Stack:
     def answering(self) -> set[str]:
         """The workers, the bridge and beat, as far as they answer a ping."""
         pools.reset()  # type: ignore[no-untyped-call]  # connections from before Redis was killed
-        with Celery(broker=self.valkey.url, set_as_current=False) as app:
+        with Celery(broker=self.environment["REDIS_URL"], set_as_current=False) as app:
             answers = app.control.ping(timeout=0.5)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
@@ -145,7 +147,7 @@ class Stack:
     def start_task(self, name: str) -> None:
         """Has a periodic task done now, before beat asks for it."""
         pools.reset()  # type: ignore[no-untyped-call]
-        with Celery(broker=self.valkey.url, set_as_current=False) as app:
+        with Celery(broker=self.environment["REDIS_URL"], set_as_current=False) as app:
             app.send_task(name, queue="upkeep")
 
     def wait_until(self, condition: Callable[[], bool], limit: float = 60.0) -> None:
