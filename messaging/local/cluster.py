@@ -102,6 +102,7 @@ def _run(command: list[str], account: Account | None) -> None:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # a Ctrl-C is for us, not for it
         **(account.as_arguments() if account else {}),
     )
     if done.returncode:

@@ -98,7 +98,8 @@ class Launch:
     def prepare_database(self) -> None:
         """Apply the migrations, and hand over a first message where Twilio is simulated."""
         began = time.monotonic()
-        applied = migrate(self._settings.direct_url)
+        with self._supervisor.interruptible():
+            applied = migrate(self._settings.direct_url)
         remark = f"{len(applied)} applied" if applied else "nothing to apply"
         self._screen.step("migrations", time.monotonic() - began, remark)
         self._watch = Watch(self._settings.direct_url)

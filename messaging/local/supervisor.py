@@ -64,11 +64,11 @@ class Supervisor:
         self._children: list[_Child] = []
         self._selector = selectors.DefaultSelector()
         self._asked = 0
-        self._patient = False
+        self._interrupts = False
 
     @property
     def is_asked_to_stop(self) -> bool:
-        """Whether somebody pressed Ctrl-C, or sent SIGTERM, since `run` was entered."""
+        """Whether somebody pressed Ctrl-C, sent SIGTERM, or closed the terminal."""
         return self._asked > 0
 
     @property
@@ -85,28 +85,26 @@ class Supervisor:
     def run(self, *, until: Callable[[], bool] = lambda: False, limit: float = inf) -> bool:
         """Look after the children until `until()`; False after `limit` seconds or when stopped."""
         end = time.monotonic() + limit
-        with self._patience():
-            while not self._asked and time.monotonic() < end:
-                self._restart_dead()
-                if until():
-                    return True
-                self._turn()
+        while not self._asked and time.monotonic() < end:
+            self._restart_dead()
+            if until():
+                return True
+            self._turn()
         return False
 
     def stop(self) -> None:
         """Stop all, stage by stage; kill who takes too long, and all on one more Ctrl-C."""
         asked = self._asked
-        with self._patience():
-            for stage in sorted({child.role.stage for child in self._children}):
-                here = [child for child in self._children if child.role.stage == stage]
-                self._stop(here, asked)
+        for stage in sorted({child.role.stage for child in self._children}):
+            here = [child for child in self._children if child.role.stage == stage]
+            self._stop(here, asked)
         self._children.clear()
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """While it lasts, Ctrl-C, SIGTERM and a closed terminal stop what is going on.
+        """While it lasts, Ctrl-C, SIGTERM and a closed terminal are requests to stop.
 
-        `run` and `stop` see them between two looks; anything else gets KeyboardInterrupt.
+        `run` and `stop` see them between two looks, others by `is_asked_to_stop`.
         """
         names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {name: signal.signal(name, self._ask) for name in names}
@@ -116,18 +114,22 @@ class Supervisor:
             for name, old in before.items():
                 signal.signal(name, old)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked += 1
-        if not self._patient:
-            raise KeyboardInterrupt
-
     @contextlib.contextmanager
-    def _patience(self) -> Iterator[None]:
-        self._patient = True
+    def interruptible(self) -> Iterator[None]:
+        """While it lasts, they raise KeyboardInterrupt instead: for what may take for ever.
+
+        Not for what starts processes: Python swallows an exception in its hooks at a fork.
+        """
+        self._interrupts = True
         try:
             yield
         finally:
-            self._patient = False
+            self._interrupts = False
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked += 1
+        if self._interrupts:
+            raise KeyboardInterrupt
 
     def _launch(self, child: _Child) -> None:
         child.since = time.monotonic()

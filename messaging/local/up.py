@@ -1,6 +1,8 @@
 """`messaging up`: everything on this machine, in one terminal, until Ctrl-C."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -80,22 +82,30 @@ def _run_on(data: Path, options: UpOptions, screen: Screen, supervisor: Supervis
 def _tell(launch: Launch, options: UpOptions, screen: Screen, supervisor: Supervisor) -> int:
     """The story: each line is a step of the start, then the life after it."""
     screen.title(f"messaging {version('messaging')}", "Ctrl-C stops everything")
-    launch.start_compiling()
-    launch.start_servers()
-    launch.choose_ports(options.port)
-    launch.start_simulator()
-    launch.prepare_database()
-    launch.start_processes(options.workers)
-    launch.show_panel(flower=not options.no_flower)
-    launch.await_first_message()
-    if not options.no_flower:
-        launch.start_flower()
+    for step in _steps(launch, options):
+        if supervisor.is_asked_to_stop:
+            return 0
+        step()
     if options.demo:
         went_well = launch.play_demo()
         if options.exit_after_demo:
             return 0 if went_well else 1
     supervisor.run()
     return 0
+
+
+def _steps(launch: Launch, options: UpOptions) -> list[Callable[[], None]]:
+    steps: list[Callable[[], None]] = [
+        launch.start_compiling,
+        launch.start_servers,
+        partial(launch.choose_ports, options.port),
+        launch.start_simulator,
+        launch.prepare_database,
+        partial(launch.start_processes, options.workers),
+        partial(launch.show_panel, flower=not options.no_flower),
+        launch.await_first_message,
+    ]
+    return steps if options.no_flower else [*steps, launch.start_flower]
 
 
 def _refuse(options: UpOptions) -> None:
