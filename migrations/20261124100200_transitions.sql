@@ -46,6 +46,15 @@ begin
         errcode = 'check_violation',
         hint = 'Only Twilio''s acceptance makes a message sent.';
   end if;
+  -- Whoever changes a status by hand need not know that due_at brings somebody to look at it.
+  if new.due_at is null and new.status in (
+    'scheduled', 'pending', 'processing', 'retrying', 'in_doubt'
+  ) then
+    new.due_at := case new.status
+      when 'scheduled' then coalesce(new.scheduled_for, clock_timestamp())
+      else clock_timestamp()
+    end;
+  end if;
   new.updated_at := clock_timestamp();
   return new;
 end

@@ -94,6 +94,28 @@ def test_nothing_becomes_sent_without_twilios_id(db: Database, old: str) -> None
     assert "Only Twilio's acceptance makes a message sent." == error.diag.message_hint
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("held", "pending"),
+        ("in_doubt", "pending"),
+        ("in_doubt", "scheduled"),
+        ("processing", "retrying"),
+        ("processing", "in_doubt"),
+    ],
+)
+def test_a_job_that_is_changed_by_hand_is_looked_at(db: Database, old: str, new: str) -> None:
+    id = force(db, old, due_at=None)
+    db.execute("update message_jobs set status = %s where id = %s", [new, id])
+    assert one(db, "select due_at <= clock_timestamp() from message_jobs where id = %s", id)
+
+
+def test_a_job_that_is_held_waits_for_nobody_but_a_person(db: Database) -> None:
+    id = force(db, "in_doubt", due_at=None)
+    db.execute("update message_jobs set status = 'held' where id = %s", [id])
+    assert one(db, "select due_at is null from message_jobs where id = %s", id)
+
+
 def test_other_columns_of_a_final_job_may_change(db: Database) -> None:
     id = force(db, "sent", twilio_sid=SID)
     assert (
