@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
 from messaging.runtime import Runtime
 from messaging.twilio.codes import explain
@@ -16,8 +17,6 @@ from tests.integration.story import insert, row, work
 
 Database = Connection[TupleRow]
 LATER = datetime(2050, 1, 2, 3, 4, 5, tzinfo=UTC)
-INVALID = "+15005550001"
-"""Twilio refuses it with 21211, in a sentence that quotes it."""
 
 
 @pytest.fixture
@@ -52,17 +51,28 @@ def test_a_message_is_shown_without_its_text_and_its_whole_number(
         assert word in messaging("show", id, "--full").out
 
 
-def test_a_failure_is_explained_with_numbers_masked(
+def test_a_failure_is_explained_in_twilios_words(
     messaging: CommandLine, rt: Runtime, db: Database
 ) -> None:
-    id = insert(db, recipient_phone=INVALID)
+    id = insert(db, recipient_phone="+15005550001")
     work(rt)
     told = messaging("explain", id).out
     assert "Attempt 1: Twilio refused it: 21211, The 'To' number +1500*****01 is not" in told
     assert "It failed and is not tried again: 21211" in told
-    assert INVALID not in told + messaging("show", id).out
-    assert INVALID in messaging("explain", id, "--full").out
-    assert INVALID in messaging("show", id, "--full").out
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_numbers_in_reasons_are_masked(messaging: CommandLine, db: Database, command: str) -> None:
+    quoting = "It quotes +14155552671."
+    id = insert(db, status="failed", error_details=Jsonb({"message": quoting}))
+    db.execute(
+        "insert into messaging.message_events (job_id, kind, details) values (%s, 'refused', %s)",
+        [id, Jsonb({"reason": quoting})],
+    )
+    for words in ((command, id), (command, id, "--json")):
+        assert "It quotes +1415*****71." in messaging(*words).out
+        assert "+14155552671" not in messaging(*words).out
+    assert quoting in messaging(command, id, "--full").out
 
 
 def test_control_characters_do_not_reach_the_terminal(messaging: CommandLine, db: Database) -> None:
