@@ -94,13 +94,13 @@ class TwilioSettings(BaseModel):
         None,
         pattern=r"^https?://",
         validation_alias=_named("TWILIO_STATUS_CALLBACK_URL", "PRIVATE_TWILIO_STATUS_CALLBACK_URL"),
-        description="Where Twilio reports delivery; default PUBLIC_BASE_URL/api/twilio/status.",
+        description="The http(s) URL for receipts; default PUBLIC_BASE_URL/api/twilio/status.",
     )
     twilio_api_base_url: str | None = Field(
         None,
         pattern=r"^https?://",
         validation_alias=_named("TWILIO_API_BASE_URL"),
-        description="Another address for Twilio's API: the simulator, or a proxy.",
+        description="Another http(s) address for Twilio's API: the simulator, or a proxy.",
     )
     twilio_native_scheduling: bool = Field(
         False,
@@ -127,7 +127,7 @@ class TwilioSettings(BaseModel):
         None,
         pattern=r"^https?://",
         validation_alias=_named("PUBLIC_BASE_URL"),
-        description="The address under which Twilio reaches our webhooks.",
+        description="The http(s) address under which Twilio reaches our webhooks.",
     )
 
 

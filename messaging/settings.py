@@ -222,7 +222,18 @@ def _sentence(problem: Mapping[str, object]) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "missing":
         return f"{' or '.join(_synonyms(name))} is not set."
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{name} does not look right. It is {_lower_first(_description(name))}"
     return f"{name}: {message}." if name else message
+
+
+def _description(name: str) -> str:
+    fields = Settings.model_fields
+    return next(str(fields[field].description) for field in fields if name in names_of(field))
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _synonyms(name: str) -> tuple[str, ...]:
