@@ -223,7 +223,7 @@ def _sentence(problem: Mapping[str, object]) -> str:
     if problem["type"] == "missing":
         return f"{' or '.join(_synonyms(name))} is not set."
     if problem["type"] == "string_pattern_mismatch":
-        return f"{name} does not look right. It is {_lower_first(_description(name))}"
+        return f"{name}: does not look right. It is {_lower_first(_description(name))}"
     return f"{name}: {message}." if name else message
 
 
