@@ -38,8 +38,8 @@ class Api:
     async def create(self, form: Form) -> Response:
         """Create a message.
 
-        Not `messages.create_async`: that raises for a refusal and builds an object for the
-        rest, which costs three times the request itself (docs/decisions/0003).
+        Not `messages.create_async`: for a refusal that raises an exception which has lost the
+        headers, and Retry-After with them; an answer without JSON it cannot tell from a bug.
         """
         return await self._client.request_async("POST", self._create_url, data={**form})
 
