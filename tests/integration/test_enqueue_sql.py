@@ -1,7 +1,7 @@
 """messaging.enqueue, cancel and reschedule, as SQL and supabase-js call them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -11,20 +11,16 @@ import pytest
 from psycopg import errors
 from psycopg.types.json import Jsonb
 
-from messaging.domain.job import JobId, Status
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import messages
 from messaging.postgres.messages import Enqueued
 from tests.integration.databases import (
-    SID,
     Database,
-    expect_waiting,
-    force,
     migrated,
     one,
     rolled_back,
 )
-from tests.integration.story import TO, entries, insert, kinds, row
+from tests.integration.story import TO, entries, insert
 
 LATER = datetime(2090, 1, 1, tzinfo=UTC)
 TEXT = {"recipient_phone": TO, "message_content": "Hello"}
@@ -278,23 +274,6 @@ def test_of_many_at_once_one_is_created_and_the_rest_are_its_duplicates(url: str
     assert 1 == len({answer.id for answer in answers})
 
 
-@pytest.mark.parametrize("column", ["idempotency_key", "id"])
-def test_batches_in_opposite_orders_never_wait_in_a_circle(url: str, column: str) -> None:
-    batch = [{**TEXT, column: str(uuid4())} for _ in range(20)]
-
-    def hand_over(drafts: Sequence[dict[str, str]]) -> Counter[str]:
-        with psycopg.connect(url, autocommit=True) as conn:
-            return Counter(answer.result for answer in enqueue(conn, *drafts))
-
-    with ThreadPoolExecutor(2) as pool, psycopg.connect(url) as third:
-        enqueue(third, batch[10])  # both must wait in the middle for this one
-        answers = [pool.submit(hand_over, drafts) for drafts in (batch, batch[::-1])]
-        expect_waiting(url, 2)
-        third.rollback()
-        total: Counter[str] = sum((answer.result() for answer in answers), Counter())
-    assert Counter(created=20, duplicate=20) == total
-
-
 def test_a_transaction_that_is_rolled_back_leaves_nothing(url: str) -> None:
     with psycopg.connect(url) as conn:
         before = one(conn, "select count(*) from pgmq.q_sms_queue")
@@ -324,83 +303,3 @@ def test_a_transaction_rings_once_a_queue_however_much_it_hands_over(url: str) -
             if notice.payload == "the end":
                 break
     assert ["sms_queue", "sms_priority_queue", "the end"] == rung
-
-
-CANCELED = {"scheduled", "pending", "retrying", "canceled"}
-MOVED = {"scheduled", "pending"}
-
-
-@pytest.mark.parametrize("status", sorted(Status))
-def test_a_message_is_canceled_while_it_has_not_gone_out(db: Database, status: str) -> None:
-    id = force(db, status, twilio_sid=SID if status == "sent" else None)
-    expected = "canceled" if status in CANCELED else "too_late"
-    assert expected == messages.cancel(db, JobId(id))
-    assert expected == messages.cancel(db, JobId(id))
-    assert ("canceled" if status in CANCELED else status) == row(db, id).status
-    assert (["canceled"] if status in CANCELED - {"canceled"} else []) == kinds(db, id)
-
-
-@pytest.mark.parametrize("status", sorted(Status))
-def test_a_message_is_rescheduled_while_it_has_not_gone_out(db: Database, status: str) -> None:
-    id = force(db, status, twilio_sid=SID if status == "sent" else None)
-    expected = "rescheduled" if status in MOVED else "too_late"
-    assert expected == messages.reschedule(db, JobId(id), LATER)
-    assert ("scheduled" if status in MOVED else status) == row(db, id).status
-    assert (["rescheduled"] if status in MOVED else []) == kinds(db, id)
-    due = one(db, "select due_at = %s from message_jobs where id = %s", LATER, id)
-    assert (status in MOVED) == bool(due)
-
-
-def handed_over(db: Database) -> UUID:
-    """A job that Twilio keeps until its time."""
-    return force(
-        db,
-        "scheduled",
-        twilio_sid=SID,
-        scheduled_for=LATER,
-        due_at=LATER,
-        handed_over_at="2026-01-01 11:00:00+00",
-    )
-
-
-def test_a_message_that_twilio_keeps_is_asked_back(db: Database) -> None:
-    id = handed_over(db)
-    assert "rescheduling" == messages.reschedule(db, JobId(id), LATER)
-    assert ("scheduled", "reschedule") == asked_back(db, id)
-    assert "canceling" == messages.cancel(db, JobId(id))
-    assert ("scheduled", "cancel") == asked_back(db, id)
-    assert ["rescheduling", "canceling"] == kinds(db, id)
-
-
-def test_a_message_that_is_being_canceled_is_not_rescheduled(db: Database) -> None:
-    id = handed_over(db)
-    messages.cancel(db, JobId(id))
-    assert "too_late" == messages.reschedule(db, JobId(id), LATER)
-    assert ("scheduled", "cancel") == asked_back(db, id)
-
-
-def asked_back(db: Database, id: UUID) -> tuple[str, str]:
-    found = db.execute(
-        "select status, recall from message_jobs where id = %s and due_at <= clock_timestamp()",
-        [id],
-    ).fetchone()
-    assert found is not None
-    return found[0], found[1]
-
-
-def test_what_is_not_there_is_not_found(db: Database) -> None:
-    assert "not_found" == messages.cancel(db, JobId(uuid4()))
-    assert "not_found" == messages.reschedule(db, JobId(uuid4()), LATER)
-
-
-def test_no_time_to_reschedule_to_is_an_error(db: Database) -> None:
-    with pytest.raises(errors.InvalidParameterValue, match="reschedule needs a time"):
-        db.execute("select messaging.reschedule(%s, null)", [insert(db)])
-
-
-def test_a_message_rescheduled_to_the_past_is_due_at_once(db: Database) -> None:
-    id = insert(db, scheduled_for=LATER)
-    messages.reschedule(db, JobId(id), datetime(2020, 1, 1, tzinfo=UTC))
-    assert 1 == one(db, "select messaging.promote(10)")
-    assert "pending" == row(db, id).status
-    assert {"job_id": str(id)} == entries(db)[-1]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -14,23 +14,22 @@ import pytest
 from pgmq.install import get_embedded_install_sql
 from psycopg import errors
 
-from messaging import runtime, upkeep
-from messaging.domain.job import JobId, Lane
+from messaging.domain.entries import Entry, Hint, Letter
+from messaging.domain.job import JobId, Sid, Status
+from messaging.domain.outcome import Outcome
+from messaging.domain.receipt import Receipt
 from messaging.errors import Misconfigured
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.local.simulator import Simulator
-from messaging.postgres import jobs, queues
+from messaging.postgres import figures, jobs, messages, queues
 from messaging.postgres.migrate import Migration, all_migrations, migrate, standing
-from messaging.promotion import promote
-from messaging.runtime import Runtime
-from messaging.settings import load
-from tests.integration.databases import Database, empty, one, supabase
-from tests.integration.story import entries, insert, work
+from tests.integration.databases import SID, Database, empty, one, supabase
+from tests.integration.story import TO, insert
 
 HERE = Path(__file__).parent
 ORIGINAL = (HERE / "original_tables.sql").read_text(encoding="utf-8")
 OLD_PGMQ = (HERE / "old_pgmq.sql").read_text(encoding="utf-8")
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
+EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 ALL = [migration.version for migration in all_migrations()]
 
 MakeDatabase = Callable[[EmbeddedPostgres], AbstractContextManager[str]]
@@ -68,17 +67,35 @@ def applied(url: str) -> list[str]:
 
 
 def expect_it_works(url: str) -> None:
-    """A message goes in, is leased, claimed and settled, and the figures can be read."""
+    """A message goes all the way, and everything that the service asks of SQL is answered."""
     with psycopg.connect(url, autocommit=True) as conn:
-        id = JobId(insert(conn, prepared_at="2026-01-01 00:00:00+00"))
-        (entry,) = queues.lease(conn, "sms_queue", timedelta(minutes=1), 10)
-        assert id == entry.job_id
+        bare = insert(conn, scheduled_for="2090-01-01 00:00:00+00")
+        assert "rescheduled" == messages.reschedule(conn, JobId(bare), EARLIER)
+        assert 1 == jobs.promote(conn, 10)
+        assert "canceled" == messages.cancel(conn, JobId(bare))
+        draft = {"recipient_phone": TO, "message_content": "Hello", "prepared": True}
+        (answer,) = messages.enqueue(conn, [{**draft, "idempotency_key": "once"}])
+        (again,) = messages.enqueue(conn, [{**draft, "idempotency_key": "once"}])
+        assert ("created", "duplicate", answer.id) == (answer.result, again.result, again.id)
+        id = JobId(answer.id or bare)
+
+        canceled, entry = queues.lease(conn, "sms_queue", timedelta(minutes=1), 10)
+        assert (bare, id) == (canceled.job_id, entry.job_id)
+        queues.delete(conn, "sms_queue", [canceled.msg_id])
         queues.release(conn, "sms_queue", [entry.msg_id], timedelta(0))
         assert [id] == [claim.id for claim in jobs.claim(conn, [id], timedelta(seconds=-1))]
         assert [id] == jobs.sweep_processing(conn)
-        assert ["urgent", "normal", "dead"] == [depth.lane for depth in queues.depths(conn)]
-        queues.delete(conn, "sms_queue", [entry.msg_id])
-        assert [] == entries(conn)
+        assert [id] == [doubt.id for doubt in jobs.in_doubt_due(conn, timedelta(0), 10)]
+        sent = Outcome(job_id=id, attempt=1, status=Status.SENT, twilio_sid=Sid(SID))
+        hint = Hint(job_id=id, msg_id=entry.msg_id)
+        assert {id} == jobs.settle(conn, [sent], "sms_queue", [hint])
+        receipt = Receipt(sid=Sid(SID), status="delivered")
+        assert [id] == [each.job_id for each in messages.record_receipts(conn, [receipt])]
+
+        queues.bury(conn, "sms_queue", Letter(entry=Entry(msg_id=0, message={}), reason="none"))
+        assert [0, 0, 1] == [depth.queue_length for depth in queues.depths(conn)]
+        assert 0 == jobs.restore_entries(conn, timedelta(0))
+        assert (1, 1) == (figures.read(conn).recent.sent, figures.read(conn).recent.delivered)
 
 
 @pytest.mark.parametrize("database", [empty, supabase])
@@ -277,117 +294,3 @@ def calls(sql: str) -> Iterator[tuple[str, int]]:
 )
 def test_calls_are_found_with_their_arguments(sql: str, expected: list[tuple[str, int]]) -> None:
     assert expected == list(calls(sql))
-
-
-@pytest.fixture
-def original(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database of the original architecture, with what it may have left in its tables."""
-    with supabase(postgres) as url:
-        with psycopg.connect(url) as conn:
-            conn.execute(get_embedded_install_sql().encode())
-            conn.execute(ORIGINAL.encode())
-        yield url
-
-
-@pytest.fixture
-def upgraded(original: str, redis_url: str, twilio: Simulator) -> Iterator[Runtime]:
-    """The same, migrated, and at work."""
-    migrate(original)
-    rt = runtime.build(
-        load(
-            {
-                "DATABASE_URL": original,
-                "REDIS_URL": redis_url,
-                "TWILIO_ACCOUNT_SID": twilio.config.account_sid,
-                "TWILIO_AUTH_TOKEN": twilio.config.auth_token,
-                "TWILIO_MESSAGING_SERVICE_SID": twilio.config.messaging_services[0],
-                "TWILIO_API_BASE_URL": twilio.base_url,
-            }
-        )
-    )
-    yield rt
-    rt.close()
-
-
-def statuses(conn: Database) -> dict[str, str]:
-    """The status of each of the original's jobs, by the beginning of its text."""
-    return dict(
-        conn.execute(
-            "select left(coalesce(nullif(message_content, ''), 'nothing'), 24), "
-            "status from message_jobs where message_content not like %s or status <> 'failed'",
-            ["too long%"],
-        ).fetchall()
-    )
-
-
-def test_the_originals_rows_are_kept(original: str) -> None:
-    columns = (
-        "select id, user_id, recipient_phone, message_content, template_id, scheduled_for, "
-        "twilio_sid, created_at, sent_at from message_jobs order by id"
-    )
-    with psycopg.connect(original, autocommit=True) as conn:
-        before = conn.execute(columns).fetchall()
-        queued = entries(conn)
-        migrate(original)
-        assert before == conn.execute(columns).fetchall()
-        assert queued == entries(conn)
-        assert {
-            "pending with an entry": "pending",
-            "pending without an entry": "pending",
-            "urgent with an entry": "pending",
-            "in processing": "processing",
-            "sent": "sent",
-            "failed": "failed",
-            "scheduled, due": "scheduled",
-            "scheduled, later": "scheduled",
-            "of nulls": "pending",
-            "a hundred retries": "pending",
-            "to nobody": "failed",
-            "nothing": "failed",
-            "in a status of their own": "failed",
-        } == statuses(conn)
-        assert 2 == one(
-            conn,
-            "select count(*) from message_jobs where message_content like 'too long%' "
-            "and status = 'failed'",
-        )
-
-
-def test_an_upgraded_database_sends_what_was_waiting_and_nothing_else(
-    upgraded: Runtime, twilio: Simulator
-) -> None:
-    for lane in Lane:
-        work(upgraded, lane)
-    assert 1 == promote(upgraded)
-    with upgraded.db.connection() as conn:
-        jobs.restore_entries(conn, timedelta(0))
-    for lane in Lane:
-        work(upgraded, lane)
-    upkeep.sweep(upgraded)
-
-    expected = [
-        "a hundred retries",
-        "of nulls",
-        "pending with an entry",
-        "pending without an entry",
-        "scheduled, due",
-        "urgent with an entry",
-    ]
-    assert expected == sorted(message.body for message in twilio.ledger.outbound)
-    with upgraded.db.connection() as conn:
-        after = statuses(conn)
-        assert {"sent"} == {after[body] for body in [*expected, "sent"]}
-        assert ("in_doubt", "scheduled") == (after["in processing"], after["scheduled, later"])
-        due = one(conn, "select due_at = scheduled_for from message_jobs where status='scheduled'")
-        assert due
-        assert [] == entries(conn)
-
-
-def test_two_templates_of_one_name_stop_the_upgrade_and_say_so(original: str) -> None:
-    with psycopg.connect(original) as conn:
-        conn.execute(
-            "insert into message_templates (name, content_template) values ('a', 'x'), ('a', 'y')"
-        )
-    with pytest.raises(errors.UniqueViolation, match=r"Key \(name\)=\(a\) is duplicated"):
-        migrate(original)
-    assert ALL[:1] == applied(original)

@@ -1,19 +1,16 @@
 """messaging.record_receipts: forward only, whatever the order, and only with proof."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import permutations
-from random import Random
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from messaging.domain.job import Claim, JobId, Sid, Status
+from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import RANK, Receipt, outranks
 from messaging.local.postgres import EmbeddedPostgres
@@ -21,7 +18,6 @@ from messaging.postgres import jobs, messages
 from tests.integration.databases import (
     SID,
     Database,
-    expect_waiting,
     force,
     migrated,
     one,
@@ -278,59 +274,3 @@ def test_a_canceled_text_is_proved_sent_by_a_receipt_that_says_so(db: Database) 
     id = force(db, "canceled")
     record(db, receipt("sent", id))
     assert ("sent", SID) == (delivery(db, id).status, delivery(db, id).twilio_sid)
-
-
-def test_receipts_that_fit_no_message_never_wait_in_a_circle(url: str) -> None:
-    batch = [receipt("sent", sid=f"SM{n:032x}") for n in range(20)]
-    unsorted = "-c enable_mergejoin=off -c enable_hashjoin=off"  # as on a large table
-
-    def tell(receipts: Sequence[Receipt]) -> int:
-        with psycopg.connect(url, autocommit=True, options=unsorted) as conn:
-            return len(messages.record_receipts(conn, receipts))
-
-    with ThreadPoolExecutor(2) as pool, psycopg.connect(url) as third:
-        messages.record_receipts(third, [batch[10]])  # both must wait in the middle for this one
-        told = [pool.submit(tell, batch), pool.submit(tell, batch[::-1])]
-        expect_waiting(url, 2)
-        third.rollback()
-        assert {0, 20} == {future.result() for future in told}
-
-
-def test_answers_and_receipts_of_the_same_jobs_never_wait_in_a_circle(url: str) -> None:
-    dice = Random(1)
-    with psycopg.connect(url, autocommit=True) as conn:
-        claims = claimed(conn, 300)
-    sids = {claim.id: f"SM{n:032x}" for n, claim in enumerate(claims, start=9000)}
-    outcomes = [accepted(claim.id, sids[claim.id]) for claim in claims]
-    receipts = [receipt(word, claim.id, sids[claim.id]) for claim in claims for word in WORDS]
-
-    def settle(group: Sequence[Outcome]) -> int:
-        with psycopg.connect(url, autocommit=True) as conn:
-            return len(jobs.settle(conn, group, "sms_queue"))
-
-    def tell(group: Sequence[Receipt]) -> int:
-        with psycopg.connect(url, autocommit=True) as conn:
-            return len(messages.record_receipts(conn, group))
-
-    with ThreadPoolExecutor(8) as pool:
-        settled = [pool.submit(settle, group) for group in groups(outcomes * 2, 30, dice)]
-        told = [pool.submit(tell, group) for group in groups(receipts * 2, 50, dice)]
-        assert len(receipts) == sum(future.result() for future in told)
-        assert len(outcomes) >= sum(future.result() for future in settled)
-
-    with psycopg.connect(url, autocommit=True) as conn:
-        ends = {delivery(conn, claim.id) for claim in claims}
-    assert {("sent", "delivered")} == {(end.status, end.delivery_status) for end in ends}
-    assert set(sids.values()) == {end.twilio_sid for end in ends}
-
-
-def claimed(conn: Database, count: int) -> list[Claim]:
-    """Claims of new jobs, each with its entry in the queue."""
-    ids = [JobId(insert(conn, prepared_at="2026-01-01 00:00:00+00")) for _ in range(count)]
-    return jobs.claim(conn, ids, timedelta(minutes=5))
-
-
-def groups(things: Sequence[T], size: int, dice: Random) -> list[list[T]]:
-    """The things in a random order, cut into groups."""
-    shuffled = dice.sample(things, len(things))
-    return [shuffled[start : start + size] for start in range(0, len(shuffled), size)]

@@ -104,7 +104,9 @@ def test_a_retry_waits_with_its_reason_and_without_an_entry(db: Database) -> Non
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.PROCESSING}))
-@pytest.mark.parametrize("outcome", [LATER, replace(LATER, status=Status.FAILED)], ids=str)
+@pytest.mark.parametrize(
+    "outcome", [LATER, replace(LATER, status=Status.FAILED)], ids=["retrying", "failed"]
+)
 def test_without_proof_only_a_job_that_is_being_sent_is_settled(
     db: Database, status: str, outcome: Outcome
 ) -> None:
