@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -85,9 +86,13 @@ class Settings(
             raise ValueError("must begin with redis:// or rediss://")
         return url
 
-    @field_validator("public_base_url", "twilio_api_base_url")
+    @field_validator("public_base_url", "twilio_api_base_url", "twilio_status_callback_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
+        if url and not urlsplit(url).hostname:
+            raise ValueError("has no host name")
+        if url and urlsplit(url).port == 0:  # a port that is no number raises ValueError here
+            raise ValueError("has port 0, which nobody can reach")
         return url.rstrip("/") if url else url
 
     @model_validator(mode="after")
