@@ -1,9 +1,9 @@
 """Plain Celery, a task a text: the Celery application of the side that we compare with.
 
 It is meant to be good: connections are pooled and kept, statements are prepared, commits are as
-few as its guarantees allow, and each thread keeps its own connection to Twilio, since the
-official client's pool is smaller than sixteen. Unlike ours it may text twice, or not at all,
-when a worker dies.
+few as its guarantees allow, and each thread keeps a connection to Twilio of its own, because the
+official client pools fewer than there are threads. Unlike ours it may text twice when a worker
+dies.
 """
 
 import threading

@@ -90,7 +90,7 @@ def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure
     if not {"sending", "latency"} & set(options.only):
         return figures
     plain = Plain(site)
-    sending.warm_up(site, plain, options.messages // sending.SHARE)
+    sending.warm_up(site, plain, sending.fewer(options.messages))
     if "latency" in options.only:
         figures += latency.measure(site, ours, plain, options.messages, say)
     if "sending" in options.only:

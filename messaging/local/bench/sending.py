@@ -9,11 +9,17 @@ from messaging.local.bench.figures import Sample, Samples
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.site import Site
 
-_LIMIT = 600.0
+_LIMIT, _LIMIT_EACH = 60.0, 0.05
+"""Seconds that any number of texts may take, and that each of them may add."""
 _WARM_UP = 500
 """Texts at most; their first ones open connections and import what is imported late."""
-SHARE = 3
+_SHARE = 3
 """Plain Celery gets a third of the texts: its pace does not depend on how many there are."""
+
+
+def fewer(messages: int) -> int:
+    """How many texts plain Celery gets, where ours gets so many."""
+    return max(1, messages // _SHARE)
 
 
 def warm_up(site: Site, contender: Contender, count: int) -> None:
@@ -28,7 +34,7 @@ def measure(
     samples = Samples()
     for number in range(1, options.runs + 1):
         samples.ours.append(send(site, ours, options.messages))
-        samples.plain.append(send(site, plain, max(1, options.messages // SHARE)))
+        samples.plain.append(send(site, plain, fewer(options.messages)))
         say(
             f"sending, run {number} of {options.runs}: {samples.ours[-1].rate:,.0f}/s, "
             f"plain Celery {samples.plain[-1].rate:,.0f}/s"
@@ -46,6 +52,6 @@ def send(site: Site, contender: Contender, count: int) -> Sample:
         before = processor.used(contender.pids)
         began, began_here = time.time(), time.thread_time()
     here = time.thread_time() - began_here
-    site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
+    site.wait_until(contender.is_done, _LIMIT + _LIMIT_EACH * count, "all texts are sent")
     spent = processor.used(contender.pids) - before + here
     return Sample(rate=count / (contender.last_sent() - began), cpu=spent * 1000 / count)
