@@ -59,7 +59,7 @@ task_annotations = {
     }
 }
 
-_STALE = 30  # seconds after which a periodic task is not worth running any more
+_STALE = 120  # seconds after which a periodic task is not worth running; clocks may differ by less
 
 
 def _every(seconds: float, task: str, *args: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ beat_schedule = {
     "sweep": _every(5, "sweep"),
     "reconcile": _every(5, "reconcile"),
     "take-back": _every(2, "take_back"),
+    "follow": _every(60, "follow"),  # texts handed over before the option was switched off, too
 }
 if _settings.twilio_native_scheduling:
     beat_schedule["hand-over"] = _every(30, "hand_over")
-    beat_schedule["follow"] = _every(60, "follow")

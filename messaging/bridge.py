@@ -8,13 +8,17 @@ from messaging import events
 from messaging.domain.entries import Entry, Hint, Letter, adopted, sort
 from messaging.domain.job import Lane
 from messaging.postgres import bell, jobs, messages, queues
+from messaging.postgres.bell import Bell
+from messaging.postgres.connect import REFUSALS
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.messages import Enqueued
 from messaging.runtime import Runtime
 from messaging.settings import Settings
 from messaging.steps.preparing import prepare_jobs
 
 RUN = timedelta(seconds=10)
 """How long one run of the bridge lasts; beat starts the next, which waits for its turn."""
-_PATIENCE = timedelta(seconds=8)
+PATIENCE = timedelta(seconds=8)
 """How long the next run waits for its turn; shorter than a run, so that runs never pile up."""
 _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
@@ -26,26 +30,34 @@ _SPREAD = 8
 Chunk = Sequence[Hint]
 
 
-def chunks(rt: Runtime, lane: Lane, room: Callable[[], int]) -> Iterator[Sequence[Chunk]]:
+def chunks(
+    rt: Runtime, lane: Lane, room: Callable[[], int], *, patience: timedelta = PATIENCE
+) -> Iterator[Sequence[Chunk]]:
     """For some seconds, yields what Celery is to send, a chunk a task, as entries come in.
 
     `room` says how many more tasks the lane's Celery queue may hold. One bridge is at work on a
-    lane; another waits for its turn, and gives up quietly. Two at once would be harmless.
+    lane, and another waits for its turn. One that does not get it looks once all the same: two
+    at once are harmless, and a turn that is never given back must not stop the lane.
     """
-    with bell.turn(rt.settings, lane, _PATIENCE) as rung:
+    with bell.turn(rt.settings, lane, patience) as rung:
         until = rt.monotonic() + RUN.total_seconds()
+        yield from _look(rt, lane, room(), rung)
         while rung and rt.monotonic() < until and not rt.stopping.is_set():
-            tasks = room()
-            if tasks <= 0:
-                rt.wait(_FULL)
-                continue
-            most = tasks * largest_chunk(rt.settings)
-            entries = lease(rt, lane, most)
-            ready = sort_out(rt, lane, entries)
-            if ready:
-                yield cut(ready, largest_chunk(rt.settings))
-            if len(entries) < most:
-                rung.wait(_QUIET)
+            yield from _look(rt, lane, room(), rung)
+
+
+def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:
+    """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do."""
+    if tasks <= 0:
+        rt.wait(_FULL)
+        return
+    most = tasks * largest_chunk(rt.settings)
+    entries = lease(rt, lane, most)
+    ready = sort_out(rt, lane, entries)
+    if ready:
+        yield cut(ready, largest_chunk(rt.settings))
+    if rung and len(entries) < most:
+        rung.wait(_QUIET)
 
 
 def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
@@ -111,13 +123,23 @@ def _bury(rt: Runtime, lane: Lane, letter: Letter) -> None:
 
 def _adopt(rt: Runtime, lane: Lane, entry: Entry) -> None:
     """A whole message becomes a job, and its entry goes, in one transaction."""
-    with rt.db.connection() as conn:
-        (adoption,) = messages.enqueue(conn, [adopted(entry)])
-        if adoption.result == "refused":
-            letter = Letter(entry=entry, reason=adoption.reason or "refused")
-            queues.bury(conn, lane.queue, letter)
-        else:
-            queues.delete(conn, lane.queue, [entry.msg_id])
+    try:
+        with rt.db.connection() as conn:
+            adoption = _enqueue(conn, lane, entry)
+    except REFUSALS as error:
+        # Not its text: Postgres quotes the row.
+        reason = f"it cannot be stored as a message ({type(error).__name__})"
+        _bury(rt, lane, Letter(entry=entry, reason=reason))
+        return
     events.entry_adopted(
         queue=lane.queue, msg_id=entry.msg_id, job_id=adoption.id, result=adoption.result
     )
+
+
+def _enqueue(conn: Postgres, lane: Lane, entry: Entry) -> Enqueued:
+    (adoption,) = messages.enqueue(conn, [adopted(entry)])
+    if adoption.result == "refused":
+        queues.bury(conn, lane.queue, Letter(entry=entry, reason=adoption.reason or "refused"))
+    else:
+        queues.delete(conn, lane.queue, [entry.msg_id])
+    return adoption

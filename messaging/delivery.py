@@ -12,7 +12,8 @@ from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs, queues
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
-from messaging.steps.sending import announce, send_claims
+from messaging.steps.sending import Attempt, announce, send_claims
+from messaging.steps.settling import settle
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
@@ -62,13 +63,13 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
         claims = jobs.claim(conn, [hint.job_id for hint in hints], rt.settings.lease)
 
     settled: Counter[str] = Counter()
+    seen: list[Attempt] = []
     for attempts in send_claims(rt, claims, write_before):
         outcomes = [attempt.outcome for attempt in attempts]
-        with rt.db.connection() as conn:
-            done = jobs.settle(conn, outcomes, lane.queue, hints)
-        announce(rt, attempts)
-        settled.update(_count(outcomes, done))
-    # Last, because a Redis that fails here must not cost an answer.
+        settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, hints)))
+        seen += attempts
+    # Redis comes last, because a Redis that fails must not cost an answer.
+    announce(rt, seen)
     rt.throttle.give_back(grant, len(hints) - len(claims))
     return settled
 

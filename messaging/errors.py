@@ -17,5 +17,9 @@ class Unreachable(MessagingError):
     """Our own infrastructure (Postgres, Redis) did not answer; nothing was attempted."""
 
 
+class DatabaseRefused(MessagingError):
+    """Postgres refused a statement. Only its code is told: its own words may quote a row."""
+
+
 class NotFound(MessagingError):
     """No such job, template or queue."""

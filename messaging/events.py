@@ -76,6 +76,11 @@ def answer_late(*, jobs: int) -> None:
     _log.info("answer_late", jobs=jobs)
 
 
+def answers_unwritten(*, jobs: int, error: str) -> None:
+    """Answers of Twilio could not be recorded; their jobs will be in doubt and looked up."""
+    _log.error("answers_unwritten", jobs=jobs, error=error)
+
+
 def code_unknown(*, job_id: UUID, code: int | None, reason: str) -> None:
     """Twilio refused a text for a reason that the table of codes wants a person to see."""
     _log.error("code_unknown", job_id=str(job_id), code=code, reason=reason)

@@ -15,7 +15,8 @@ from messaging.postgres import jobs, messages
 from messaging.postgres.jobs import Recall
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
-from messaging.steps.sending import announce, send_claims
+from messaging.steps.sending import Attempt, announce, send_claims
+from messaging.steps.settling import settle
 
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
@@ -43,12 +44,13 @@ def hand_over(rt: Runtime) -> int:
         claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
 
     kept: Counter[bool] = Counter()
+    seen: list[Attempt] = []
     for attempts in send_claims(rt, claims, write_before):
         outcomes = [attempt.outcome for attempt in attempts]
-        with rt.db.connection() as conn:
-            jobs.settle(conn, outcomes, queue=None)
-        announce(rt, attempts)
+        settle(rt, outcomes, queue=None)
         kept.update(outcome.handed_over for outcome in outcomes)
+        seen += attempts
+    announce(rt, seen)
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if kept[True]:
         events.job_handed_over(jobs=kept[True])
@@ -86,6 +88,10 @@ def _take_back_one(rt: Runtime, recall: Recall) -> bool:
 
 def _follow_one(rt: Runtime, job_id: JobId, sid: Sid) -> bool:
     answer = rt.twilio.fetch(sid)
+    if answer is None:
+        with rt.db.connection() as conn:
+            jobs.gone_at_twilio(conn, job_id, sid)
+        return True
     if not isinstance(answer, Listed):
         return False
     receipt = Receipt(sid=sid, status=answer.status, job_id=job_id, error_code=answer.error_code)

@@ -5,7 +5,15 @@ from datetime import timedelta
 
 from messaging import events
 from messaging.domain.answers import Unanswered
-from messaging.domain.doubt import Doubt, LookAgain, by_policy, find_own, found, not_found
+from messaging.domain.doubt import (
+    Doubt,
+    LookAgain,
+    by_policy,
+    find_own,
+    found,
+    not_found,
+    strangers,
+)
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
 from messaging.runtime import Runtime
@@ -61,4 +69,5 @@ def _ask_twilio(rt: Runtime, doubt: Doubt) -> Outcome | LookAgain | None:
     own = find_own(doubt, listed, owned)
     if own is not None:
         return found(doubt, own)
-    return not_found(doubt, timedelta(seconds=rt.settings.quiescence))
+    others = len(strangers(doubt, listed, owned))
+    return not_found(doubt, timedelta(seconds=rt.settings.quiescence), others)

@@ -10,6 +10,14 @@ create table if not exists public.message_templates (
   updated_at timestamptz default now()
 );
 
+-- The original did not forbid two templates of one name: the younger ones get a longer one.
+update public.message_templates as t
+set name = t.name || ' ' || left(t.id::text, 8)
+where exists (
+  select from public.message_templates as older
+  where older.name = t.name and (older.created_at, older.id) < (t.created_at, t.id)
+);
+
 -- serves: template
 create unique index if not exists message_templates_name on public.message_templates (name);
 
@@ -74,6 +82,22 @@ where
     or scheduled_for not between '1970-01-01 00:00:00+00' and '9999-01-01 00:00:00+00'
   );
 
+-- What the original left half done is not ours to repeat: a row in processing may have been sent,
+-- and nobody wants last month's reminder today.
+update public.message_jobs
+set
+  status = 'held',
+  error_details = '{"message": "In processing when this service took over: it may have been sent."}'
+where status = 'processing';
+
+update public.message_jobs
+set
+  status = 'expired',
+  error_details = '{"message": "More than a day overdue when this service took over."}'
+where
+  status in ('scheduled', 'pending')
+  and coalesce(scheduled_for, created_at) < now() - interval '1 day';
+
 alter table public.message_jobs
   alter column message_content set default '',
   alter column status set not null,
@@ -89,7 +113,7 @@ alter table public.message_jobs
   add column if not exists in_doubt_policy text,
   add column if not exists prepared_at timestamptz,
   add column if not exists segments int,
-  add column if not exists due_at timestamptz default clock_timestamp(),
+  add column if not exists due_at timestamptz,
   add column if not exists attempt int not null default 0,
   add column if not exists claimed_at timestamptz,
   add column if not exists clean_reads int not null default 0,
@@ -102,10 +126,8 @@ alter table public.message_jobs
   add column if not exists updated_at timestamptz not null default now();
 
 update public.message_jobs
-set due_at = case
-  when status = 'scheduled' then coalesce(scheduled_for, now())
-  when status in ('pending', 'processing') then now()
-end;
+set due_at = coalesce(case when status = 'scheduled' then scheduled_for end, now())
+where status in ('scheduled', 'pending');
 
 -- Rows that the original already had are not checked: they are history.
 alter table public.message_jobs

@@ -15,7 +15,7 @@ return
       'processing', 'scheduled', 'failed', 'sent', 'canceled', 'expired', 'suppressed'
     )
     when 'processing' then new in (
-      'sent', 'failed', 'retrying', 'in_doubt', 'held', 'scheduled', 'pending',
+      'sent', 'failed', 'retrying', 'in_doubt', 'held', 'scheduled',
       'canceled', 'expired', 'suppressed'
     )
     when 'retrying' then new in ('pending', 'sent', 'canceled', 'expired', 'suppressed')
@@ -45,6 +45,19 @@ begin
       using
         errcode = 'check_violation',
         hint = 'Only Twilio''s acceptance makes a message sent.';
+  end if;
+  if old.status = 'in_doubt' and new.status = 'pending' and new.doubt_resends <= old.doubt_resends
+  then
+    raise exception 'message % is in doubt: Twilio may have sent it', old.id
+      using
+        errcode = 'check_violation',
+        hint = 'Leave it: Twilio is asked, and it is sent again once that is proved safe.';
+  end if;
+  if old.status in ('processing', 'in_doubt') and new.status = 'scheduled'
+    and (new.scheduled_for > clock_timestamp()) is not true
+  then
+    raise exception 'message % may have been sent and cannot wait for its time again', old.id
+      using errcode = 'check_violation', hint = 'Only a text for later goes back to scheduled.';
   end if;
   -- Whoever changes a status by hand need not know that due_at brings somebody to look at it.
   if new.due_at is null and new.status in (
@@ -94,6 +107,18 @@ begin
     when 'scheduled' then new.scheduled_for
     when 'pending' then clock_timestamp()
   end;
+  -- A row that is copied or imported to be sent begins its life anew.
+  if new.status in ('pending', 'scheduled') then
+    new.twilio_sid := null;
+    new.attempt := 0;
+    new.claimed_at := null;
+    new.handed_over_at := null;
+    new.recall := null;
+    new.sent_at := null;
+    new.delivery_status := null;
+    new.delivered_at := null;
+    new.error_code := null;
+  end if;
   return new;
 end
 $$;

@@ -90,6 +90,21 @@ return
     else coalesce(job.template_vars, '{}') = coalesce(draft.template_vars, '{}')
   end;
 
+-- A field that no message has: a misspelt scheduled_for must not send the text at once.
+create function messaging.unknown_field(item jsonb) returns text
+language sql
+immutable
+return (
+  select min(field)
+  from jsonb_object_keys(
+    item - array[
+      'id', 'recipient_phone', 'message_content', 'template', 'template_id', 'template_vars',
+      'scheduled_for', 'priority', 'user_id', 'metadata', 'max_retries', 'media_urls',
+      'in_doubt_policy', 'idempotency_key', 'retry_of', 'prepared', 'segments'
+    ]
+  ) as field
+);
+
 -- All items in a few statements; raises where one of them breaks a constraint or a type.
 create function messaging.enqueue_together(drafts jsonb) returns setof messaging.enqueued
 language plpgsql
@@ -106,13 +121,16 @@ begin
       given.position::int as position,
       case when jsonb_typeof(given.item) = 'object' then
         jsonb_populate_record(null::messaging.draft, given.item)
-      end as draft
+      end as draft,
+      case when jsonb_typeof(given.item) = 'object' then messaging.unknown_field(given.item) end
+        as unknown
     from jsonb_array_elements(drafts) with ordinality as given (item, position)
   ),
   drafted as materialized (
     select
       items.position,
       items.draft,
+      items.unknown,
       coalesce((items.draft).id, gen_random_uuid()) as id,
       case
         when (items.draft).template is null then by_id.id
@@ -127,6 +145,9 @@ begin
       drafted.*,
       case
         when drafted.draft is null then 'an item must be an object'
+        when drafted.unknown is not null then format(
+          '%s is no field of a message: check how it is written', drafted.unknown
+        )
         else messaging.why_refused(drafted.draft, drafted.template_id)
       end as reason,
       row_number() over (
@@ -270,6 +291,12 @@ comment on function messaging.enqueue(jsonb) is
   'Hands messages over: an array of objects with the columns of message_jobs (and template by '
   'name). Returns a row an item: created, duplicate or refused with the reason.';
 
+-- Whether nobody has the text but us: neither a worker nor Twilio.
+create function messaging.is_ours_to_cancel(job public.message_jobs) returns boolean
+language sql
+immutable
+return job.status in ('scheduled', 'pending', 'retrying', 'held') and job.handed_over_at is null;
+
 create function messaging.cancel(job uuid) returns text
 language plpgsql
 as $$
@@ -278,11 +305,17 @@ declare
 begin
   update public.message_jobs as j
   set
-    status = case when j.handed_over_at is null then 'canceled' else j.status end,
-    recall = case when j.handed_over_at is null then null else 'cancel' end,
-    due_at = case when j.handed_over_at is null then null else clock_timestamp() end
-  where j.id = job and j.status in ('scheduled', 'pending', 'retrying')
-  returning case when j.handed_over_at is null then 'canceled' else 'canceling' end into outcome;
+    status = case when messaging.is_ours_to_cancel(j) then 'canceled' else j.status end,
+    recall = case when messaging.is_ours_to_cancel(j) then null else 'cancel' end,
+    due_at = case
+      when messaging.is_ours_to_cancel(j) then null
+      when j.handed_over_at is not null then clock_timestamp()
+      else j.due_at
+    end
+  where
+    j.id = job
+    and j.status in ('scheduled', 'pending', 'retrying', 'held', 'processing', 'in_doubt')
+  returning case when j.status = 'canceled' then 'canceled' else 'canceling' end into outcome;
 
   if outcome is not null then
     insert into messaging.message_events (job_id, kind) values (job, outcome);
@@ -296,8 +329,8 @@ begin
 end
 $$;
 comment on function messaging.cancel(uuid) is
-  'Stops a message that has not gone out: canceled; canceling (Twilio keeps it and is asked to '
-  'drop it); too_late; not_found.';
+  'Stops a message that has not gone out: canceled; canceling (a worker or Twilio has it: it is '
+  'dropped if it turns out not to have gone out); too_late; not_found.';
 
 create function messaging.reschedule(job uuid, new_time timestamptz) returns text
 language plpgsql

@@ -102,8 +102,19 @@ begin
   with changed as (
     update public.message_jobs as j
     set
-      status = g.status,
-      due_at = clock_timestamp() + make_interval(secs => g.due_in),
+      -- Somebody wanted it canceled while it was under way: it is not sent again.
+      status = case
+        when j.recall = 'cancel' and g.status in ('pending', 'retrying') then 'canceled'
+        when j.recall = 'cancel' and g.status = 'scheduled' and g.handed_over is not true
+          then 'canceled'
+        else g.status
+      end,
+      recall = case when g.handed_over or g.status = 'in_doubt' then j.recall end,
+      due_at = case
+        when j.recall = 'cancel' and g.handed_over then clock_timestamp()
+        when j.recall = 'cancel' and g.status in ('pending', 'retrying', 'scheduled') then null
+        else clock_timestamp() + make_interval(secs => g.due_in)
+      end,
       retry_count = coalesce(g.retry_count, j.retry_count),
       doubt_resends = coalesce(g.doubt_resends, j.doubt_resends),
       clean_reads = 0,
@@ -123,6 +134,11 @@ begin
         j.status = 'processing'
         or (j.status = 'in_doubt' and (g.kind = 'reconciled' or g.twilio_sid is not null))
         or g.status = 'sent'
+        or (j.status = 'scheduled' and g.twilio_sid is not null)
+      )
+      and not exists (
+        select from public.message_jobs as other
+        where other.twilio_sid = g.twilio_sid and other.id <> g.job_id
       )
     returning j.id
   )
@@ -282,7 +298,13 @@ begin
     where
       known.twilio_sid = g.sid
       or known.twilio_sid is null
-      and (g.status <> 'canceled' or known.status in ('processing', 'in_doubt', 'held'))
+      and (
+        g.status <> 'canceled'
+        or (
+          known.status in ('processing', 'in_doubt', 'held')
+          and coalesce(g.attempt, known.attempt) = known.attempt
+        )
+      )
     order by g.job_id, messaging.delivery_rank(g.status) desc
   ) as latest
   where

@@ -50,7 +50,8 @@ class Rejected:
     """Twilio refused the text and did not send it.
 
     `code` is Twilio's error code, or None when the answer had none; `wait` is how long the
-    job waits before it is tried again where the fault is not the message's.
+    job waits before it is tried again where the fault is not the message's. `pauses` says that
+    every other text would be refused like this one.
     """
 
     code: int | None
@@ -59,18 +60,21 @@ class Rejected:
     wait: timedelta | None = None
     opt_out: bool = False
     alert: bool = False
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
     """It is certain that no text went out: the request was never written, or answered with 429.
 
-    `retry_after` is what Twilio asked for; `costs_retry` is False where the job is not to blame.
+    `retry_after` is what Twilio asked for; `costs_retry` is False where the job is not to blame;
+    `unreachable` says that no connection to Twilio could be made.
     """
 
     reason: str
     retry_after: timedelta | None = None
     costs_retry: bool = True
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

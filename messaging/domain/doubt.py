@@ -11,7 +11,7 @@ from messaging.domain.outcome import HANDOVER_GRACE, MAX_RESENDS, Outcome
 
 CLEAN_READS = 2
 """Full reads of Twilio's list that must not show a text before it counts as not sent."""
-_CLOCK_SKEW = timedelta(seconds=30)
+_CLOCK_SKEW = timedelta(minutes=2)
 """How far Twilio's clock and the database's may be apart."""
 
 
@@ -49,24 +49,29 @@ def find_own(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> 
 
     The earliest one, where there are several.
     """
-    candidates = [
+    alike = [m for m in strangers(doubt, listed, owned) if m.body == doubt.message_content]
+    return min(alike, key=_age, default=None)
+
+
+def strangers(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> tuple[Listed, ...]:
+    """The listed messages to this number that are young enough and that no job owns."""
+    return tuple(
         message
         for message in listed
         if message.direction.startswith("outbound")
         and message.sid not in owned
-        and message.body == doubt.message_content
         and (message.date_created is None or message.date_created >= doubt.since)
-    ]
-    return min(candidates, key=_age, default=None)
+    )
 
 
 def found(doubt: Doubt, message: Listed) -> Outcome:
     """Twilio has the text: sent, or kept by Twilio until its time."""
     kept = message.status == "scheduled" and doubt.send_in is not None
+    ended = Status.CANCELED if message.status == "canceled" else Status.SENT
     return Outcome(
         job_id=doubt.id,
         attempt=doubt.attempt,
-        status=Status.SCHEDULED if kept else Status.SENT,
+        status=Status.SCHEDULED if kept else ended,
         due_in=doubt.send_in + HANDOVER_GRACE if doubt.send_in and kept else None,
         twilio_sid=message.sid,
         delivery_status=message.status,
@@ -77,18 +82,26 @@ def found(doubt: Doubt, message: Listed) -> Outcome:
     )
 
 
-def not_found(doubt: Doubt, quiescence: timedelta) -> Outcome | LookAgain:
-    """What a full read of the list that did not show the text comes to."""
+def not_found(doubt: Doubt, quiescence: timedelta, others: int = 0) -> Outcome | LookAgain:
+    """What a full read of the list that did not show the text comes to.
+
+    `others` counts messages to the number that no job owns. One of them may be this text with a
+    body that Twilio altered (trial accounts, link shortening): that is not guessed.
+    """
     enough_reads = doubt.clean_reads + 1 >= CLEAN_READS
     if not enough_reads or doubt.age < quiescence:
         return LookAgain(wait=max(quiescence - doubt.age, timedelta(seconds=5)))
     if doubt.doubt_resends >= MAX_RESENDS:
         return _settled(doubt, Status.HELD, "sent again twice out of doubt already")
+    if others:
+        return _settled(doubt, Status.HELD, "Twilio sent the number a text that may be this one")
     return _again(doubt, "not at Twilio")
 
 
 def by_policy(doubt: Doubt, default: InDoubtPolicy) -> Outcome | None:
     """What the job's policy says without asking Twilio; None where Twilio is to be asked."""
+    if doubt.attempt == 0:
+        return _settled(doubt, Status.HELD, "another program had it in processing")
     policy = doubt.in_doubt_policy or default
     match policy:
         case InDoubtPolicy.RECONCILE:

@@ -1,5 +1,6 @@
 """Queue entries as the bridge finds them, and what is to be done with each. Pure."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,10 +27,11 @@ _DRAFT_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A leased pgmq message. `message` is whatever somebody put there."""
+    """A leased pgmq message. `message` is whatever somebody put there, `written` its JSON text."""
 
     msg_id: int
     message: object
+    written: str
 
     @property
     def job_id(self) -> JobId | None:
@@ -77,6 +79,15 @@ class Sorted:
     dead: list[Letter] = field(default_factory=list)
 
 
+def entry_of(msg_id: int, written: str) -> Entry:
+    """The entry with this JSON text. What Python cannot read of JSON is a text, not an error."""
+    try:
+        message = json.loads(written)
+    except (ValueError, RecursionError):
+        message = written
+    return Entry(msg_id=msg_id, message=message, written=written)
+
+
 def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
     """Sorts leased entries by what their jobs, if any, are doing."""
     result = Sorted()
@@ -103,12 +114,14 @@ def _sort_stray(entry: Entry, result: Sorted) -> None:
     if not isinstance(entry.message, dict):
         result.dead.append(Letter(entry=entry, reason="the entry is not a JSON object"))
         return
-    draft = adopted(entry)
-    if draft.get("recipient_phone"):
+    # A job that is named and not there was deleted: its text must not come back to life.
+    if entry.message.get("job_id") is not None:
+        result.dead.append(Letter(entry=entry, reason="there is no message with its job_id"))
+        return
+    if adopted(entry).get("recipient_phone"):
         result.whole.append(entry)
         return
-    named = entry.message.get("job_id")
-    reason = f"there is no message {named}" if named else "the entry names no job and no recipient"
+    reason = "the entry names no job and no recipient"
     result.dead.append(Letter(entry=entry, reason=reason))
 
 
@@ -116,7 +129,4 @@ def adopted(entry: Entry) -> dict[str, Any]:
     """The draft in an entry that carries a whole message, as `messaging.enqueue` takes it."""
     message = entry.message if isinstance(entry.message, dict) else {}
     renamed = {_ALIASES.get(key, key): value for key, value in message.items()}
-    draft = {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}
-    if entry.job_id:
-        draft["id"] = str(entry.job_id)
-    return draft
+    return {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}

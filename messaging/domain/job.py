@@ -47,7 +47,6 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         Status.IN_DOUBT,
         Status.HELD,
         Status.SCHEDULED,
-        Status.PENDING,
     },
     Status.RETRYING: _WITHDRAWN | {Status.PENDING, Status.SENT},
     Status.IN_DOUBT: frozenset(

@@ -33,7 +33,8 @@ def turn(settings: Settings, lane: Lane, patience: timedelta) -> Iterator[Bell |
     """The lane's bell, for the only bridge at work on it; None where another one keeps it."""
     with connect.direct(settings) as conn:
         conn.execute(
-            query("queues", "be_patient"), {"patience": f"{patience.total_seconds():.0f}s"}
+            query("queues", "be_patient"),
+            {"patience": f"{max(1, round(patience.total_seconds() * 1000))}ms"},
         )
         try:
             conn.execute(query("queues", "take_turn"), {"lock": _LOCKS[lane]})

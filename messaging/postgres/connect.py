@@ -16,9 +16,15 @@ OPTIONS: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
     "application_name": "messaging",
 }
-"""A server that vanishes is noticed within half a minute, not after the kernel's two hours."""
+"""A server that vanishes is noticed within half a minute, not after the kernel's two hours.
+
+Keepalives say nothing while sent bytes are unacknowledged; tcp_user_timeout (ms) does.
+"""
+REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException)
+"""Postgres, or a trigger of the database's owner, refuses one row; the next may do."""
 
 _GIVE_UP_CONNECTING = 3.0
 """Seconds. The pool doubles the pause between its tries, so that after an outage of a minute it

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from messaging.domain.doubt import Doubt
+from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
 from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
 from messaging.domain.outcome import Outcome
@@ -21,15 +22,18 @@ Postgres = Connection[TupleRow]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unprepared:
-    """A job that came as a bare row: its number as written, its template not rendered."""
+    """A job that came as a bare row: its number as written, its template not rendered.
+
+    The variables are JSON texts: one row that cannot be read must not hold the others up.
+    """
 
     id: JobId
     recipient_phone: str
     message_content: str
     media_urls: tuple[str, ...]
-    template_vars: Mapping[str, object] | None
+    template_vars: str | None
     content_template: str | None
-    template_defaults: Mapping[str, object] | None
+    template_defaults: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +87,16 @@ def unprepared_soon(
     return [JobId(id) for (id,) in rows]
 
 
-def prepare(conn: Postgres, id: JobId, phone: Phone, body: str, segments: int) -> JobId | None:
+def prepare(conn: Postgres, id: JobId, prepared: Prepared) -> JobId | None:
     """Writes what preparation found; None where the job was prepared or withdrawn meanwhile."""
     row = conn.execute(
         query("jobs", "prepare"),
-        {"id": id, "recipient_phone": phone, "message_content": body, "segments": segments},
+        {
+            "id": id,
+            "recipient_phone": prepared.recipient_phone,
+            "message_content": prepared.message_content,
+            "segments": prepared.segments,
+        },
     ).fetchone()
     return JobId(row[0]) if row else None
 
@@ -174,6 +183,12 @@ def handover_due(conn: Postgres, lease: timedelta) -> list[tuple[JobId, Sid]]:
         (JobId(id), Sid(sid))
         for id, sid in conn.execute(query("jobs", "handover_due"), {"lease": lease})
     ]
+
+
+def gone_at_twilio(conn: Postgres, id: JobId, sid: Sid) -> JobId | None:
+    """Fails a job whose text was deleted at Twilio; None where a receipt said otherwise first."""
+    row = conn.execute(query("jobs", "gone_at_twilio"), {"id": id, "sid": sid}).fetchone()
+    return JobId(row[0]) if row else None
 
 
 def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
-from messaging.domain.entries import Entry, Letter
+from messaging.domain.entries import Entry, Letter, entry_of
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -28,7 +27,7 @@ def lease(conn: Postgres, queue: str, time: timedelta, most: int) -> list[Entry]
         query("queues", "lease"),
         {"queue": queue, "lease": int(time.total_seconds()), "most": most},
     )
-    return [Entry(msg_id=msg_id, message=message) for msg_id, _, message in rows]
+    return [entry_of(msg_id, written) for msg_id, written in rows]
 
 
 def release(conn: Postgres, queue: str, msg_ids: Iterable[int], after: timedelta) -> None:
@@ -49,13 +48,15 @@ def delete(conn: Postgres, queue: str, msg_ids: Iterable[int]) -> None:
 def bury(conn: Postgres, queue: str, letter: Letter) -> None:
     """Moves an entry that nobody can use to the dead letters, in one transaction."""
     with conn.transaction():
-        content = {
-            "reason": letter.reason,
-            "queue": queue,
-            "msg_id": letter.entry.msg_id,
-            "message": letter.entry.message,
-        }
-        conn.execute(query("queues", "bury"), {"letter": Jsonb(content)})
+        conn.execute(
+            query("queues", "bury"),
+            {
+                "reason": letter.reason,
+                "queue": queue,
+                "msg_id": letter.entry.msg_id,
+                "written": letter.entry.written,
+            },
+        )
         delete(conn, queue, [letter.entry.msg_id])
 
 

@@ -1,12 +1,14 @@
 """Prepares jobs that came as bare rows: the number in E.164, the template rendered."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from messaging import events
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
 from messaging.domain.job import JobId
 from messaging.errors import Refused
 from messaging.postgres import jobs
+from messaging.postgres.connect import REFUSALS
 from messaging.postgres.jobs import Unprepared
 from messaging.runtime import Runtime
 
@@ -24,42 +26,50 @@ def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> set[JobId]:
 
 
 def _prepare_one(rt: Runtime, row: Unprepared) -> bool:
+    """Whether the row is ready now. Whatever is wrong with it is wrong with it alone."""
     try:
         prepared = _prepared(row, rt.settings.default_region)
     except Refused as refusal:
+        return _refuse(rt, row, str(refusal))
+    try:
         with rt.db.connection() as conn:
-            jobs.refuse(conn, row.id, str(refusal))
-        events.job_failed(job_id=row.id, attempt=0, reason=str(refusal), code=None)
-        return False
+            return jobs.prepare(conn, row.id, prepared) is not None
+    except REFUSALS as error:
+        # Not its text: Postgres quotes the row.
+        return _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")
+
+
+def _refuse(rt: Runtime, row: Unprepared, reason: str) -> bool:
     with rt.db.connection() as conn:
-        return (
-            jobs.prepare(
-                conn,
-                row.id,
-                prepared.recipient_phone,
-                prepared.message_content,
-                prepared.segments,
-            )
-            is not None
-        )
+        jobs.refuse(conn, row.id, reason)
+    events.job_failed(job_id=row.id, attempt=0, reason=reason, code=None)
+    return False
 
 
 def _prepared(row: Unprepared, default_region: str | None) -> Prepared:
+    media_urls = tuple(row.media_urls)
     if row.content_template is None:
-        draft = Draft(
-            to=row.recipient_phone, body=row.message_content, media_urls=tuple(row.media_urls)
-        )
+        draft = Draft(to=row.recipient_phone, body=row.message_content, media_urls=media_urls)
         return prepare(draft, None, default_region)
     source = TemplateSource(
         id=row.id,
         name="of this message",
         content_template=row.content_template,
-        template_vars=row.template_defaults,
+        template_vars=_variables(row.template_defaults),
     )
     draft = Draft(
         to=row.recipient_phone,
         template=source.name,
-        variables=row.template_vars or {},
-        media_urls=tuple(row.media_urls),
+        variables=_variables(row.template_vars),
+        media_urls=media_urls,
     )
     return prepare(draft, source, default_region)
+
+
+def _variables(written: str | None) -> Mapping[str, object]:
+    try:
+        read = json.loads(written) if written else {}
+    except (ValueError, RecursionError):
+        raise Refused("The template's variables cannot be read: they are too deep.") from None
+    variables: Mapping[str, object] = {} if read is None else read
+    return variables

@@ -1,17 +1,19 @@
 """Sends claimed jobs and says what each comes to. Nothing is recorded here."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from messaging import events
-from messaging.domain.answers import Answer, Fault, InDoubt, Outgoing, Rejected
+from messaging.domain.answers import Answer, InDoubt, NotSent, Outgoing, Rejected
 from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome, outcome
 from messaging.runtime import Runtime
 
 _PAUSE = timedelta(seconds=30)
 """How long nothing is sent after Twilio refused our credentials or our sender."""
+_BREATHER = timedelta(seconds=5)
+"""How long nothing is sent after no connection to Twilio could be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +37,25 @@ def send_claims(
         yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
 
-def announce(rt: Runtime, attempts: Iterable[Attempt]) -> None:
+def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
     """Says what people must know, and pauses sending where every send would fail.
 
     To be called once the attempts are settled: a pause that fails must not cost an answer.
     """
     for attempt in attempts:
         _announce_one(attempt)
-        answer = attempt.answer
-        if isinstance(answer, Rejected) and answer.fault is Fault.CONFIGURATION:
-            rt.throttle.pause(_PAUSE, answer.message)
-            events.sending_paused(seconds=_PAUSE.total_seconds(), reason=answer.message)
+    answers = [attempt.answer for attempt in attempts]
+    refused = [a.message for a in answers if isinstance(a, Rejected) and a.pauses]
+    cut_off = [a.reason for a in answers if isinstance(a, NotSent) and a.unreachable]
+    if refused:
+        _pause(rt, _PAUSE, refused[0])
+    elif cut_off and len(cut_off) == len(answers):
+        _pause(rt, _BREATHER, cut_off[0])
+
+
+def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
+    rt.throttle.pause(time, reason)
+    events.sending_paused(seconds=time.total_seconds(), reason=reason)
 
 
 def _outgoing(claim: Claim, write_before: float) -> Outgoing:

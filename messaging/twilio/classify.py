@@ -10,6 +10,7 @@ from typing import Final
 from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
 from messaging.domain.job import Sid
 from messaging.domain.wording import hide_numbers
+from messaging.twilio.code_table import OF_THE_RECIPIENT
 from messaging.twilio.codes import CODES, CONFIGURATION_WAIT, Code
 from messaging.twilio.stages import Stage
 
@@ -44,8 +45,13 @@ def failure(stage: Stage, reason: str) -> NotSent | InDoubt:
     """The answer of a request that got none: certain before the first byte, in doubt after."""
     if stage.may_have_arrived:
         return InDoubt(reason=reason)
-    wait = UNREACHABLE_WAIT if Stage.START < stage < Stage.DEADLINE else LATE_WAIT
-    return NotSent(reason=reason, retry_after=wait, costs_retry=False)
+    unreachable = Stage.START < stage < Stage.DEADLINE
+    return NotSent(
+        reason=reason,
+        retry_after=UNREACHABLE_WAIT if unreachable else LATE_WAIT,
+        costs_retry=False,
+        unreachable=unreachable,
+    )
 
 
 def unexpected(stage: Stage, error: BaseException) -> NotSent | InDoubt:
@@ -112,6 +118,7 @@ def _rejected(status: int, said: Mapping[str, object]) -> Rejected:
         fault=Fault.CONFIGURATION if ours else Fault.MESSAGE,
         wait=CONFIGURATION_WAIT if ours else None,
         alert=True,
+        pauses=ours,
     )
 
 
@@ -123,6 +130,7 @@ def _by_code(code: Code, said: Mapping[str, object]) -> Rejected:
         wait=code.wait,
         opt_out=code.opt_out,
         alert=code.alert,
+        pauses=code.fault is Fault.CONFIGURATION and code.number not in OF_THE_RECIPIENT,
     )
 
 

@@ -78,6 +78,9 @@ CONFIGURATION: Final[Meanings] = {
 }
 """Our account or sender is wrong: every text would be refused, so sending pauses."""
 
+OF_THE_RECIPIENT: Final = frozenset({21606, 21608, 21659, 21703, 30024})
+"""Those of them that hold for some recipients only: they must not stop the texts of others."""
+
 BACK_PRESSURE: Final[Meanings] = {
     21611: "Our number has ten hours of texts waiting at Twilio.",
     21730: "Twilio is under maintenance.",

@@ -171,4 +171,5 @@ def _misconfigured(reason: str) -> Rejected:
         fault=Fault.CONFIGURATION,
         wait=CONFIGURATION_WAIT,
         alert=True,
+        pauses=True,
     )

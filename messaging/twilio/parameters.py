@@ -43,6 +43,8 @@ class Sender:
         form: Form = {"To": text.to}
         if text.body or not text.media_urls:
             form["Body"] = text.body
+            # Twilio must list the text as it was sent: a text in doubt is found by its body.
+            form["SmartEncoded"] = "false"
         if self.messaging_service_sid:
             form["MessagingServiceSid"] = self.messaging_service_sid
         elif self.number:

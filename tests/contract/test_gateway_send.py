@@ -310,6 +310,7 @@ def test_the_request_is_the_official_packages_own(opened: Opened) -> None:
     expected = {
         "To": [message.to],
         "Body": ["Grüße"],
+        "SmartEncoded": ["false"],
         "From": ["+15005550006"],
         "StatusCallback": [f"{callback}?job={message.job_id}&attempt=1#rc=3&rp=all"],
     }

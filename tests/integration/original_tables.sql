@@ -43,6 +43,7 @@ values
   ('+15555550104', 'in processing', 'processing', null, 0, null, null),
   ('+15555550105', 'sent', 'sent', null, 0, 'SM11111111111111111111111111111111', now()),
   ('+15555550106', 'failed', 'failed', null, 0, null, null),
+  ('+15555550117', 'a month overdue', 'scheduled', now() - interval '1 month', 0, null, null),
   ('+15555550107', 'scheduled, due', 'scheduled', now() - interval '1 minute', 0, null, null),
   ('+15555550108', 'scheduled, later', 'scheduled', '2090-01-01 00:00:00+00', 0, null, null);
 

@@ -1,6 +1,7 @@
 """The bridge: what it leases, prepares, adopts, buries and hands to Celery."""
 
 import threading
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from psycopg.types.json import Jsonb
 from messaging import bridge
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
+from messaging.postgres import bell
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests.integration.story import TO, entries, insert, row, take, work
@@ -51,12 +53,10 @@ def test_entries_of_finished_and_waiting_jobs_are_removed(rt: Runtime, db: Datab
 
 
 def test_an_entry_with_a_whole_message_is_adopted_once(rt: Runtime, db: Database) -> None:
-    id = uuid4()
-    whole = {"job_id": str(id), "recipient_phone": "+1 (555) 555-0100", "message_content": "Hi"}
-    put(db, whole)
-    put(db, whole)
-    take(rt)
-    assert "sent" not in {row(db, id).status}
+    put(db, {"recipient_phone": "+1 (555) 555-0100", "message_content": "Hi"})
+    assert [] == take(rt)
+    ((id,),) = db.execute("select id from message_jobs").fetchall()
+    assert "pending" == row(db, id).status
     work(rt)
     job = row(db, id)
     assert ("sent", TO, "Hi") == (job.status, job.recipient_phone, job.message_content)
@@ -71,8 +71,8 @@ def test_an_entry_with_a_whole_message_is_adopted_once(rt: Runtime, db: Database
         ("text", "the entry is not a JSON object"),
         ([1, 2], "the entry is not a JSON object"),
         ({}, "the entry names no job and no recipient"),
-        ({"job_id": "nonsense"}, "there is no message nonsense"),
-        ({"job_id": 7}, "there is no message 7"),
+        ({"job_id": "nonsense"}, "there is no message with its job_id"),
+        ({"job_id": 7}, "there is no message with its job_id"),
         (
             {"recipient_phone": TO},
             "message_content is missing: give a text, a template or media_urls",
@@ -96,6 +96,37 @@ def test_an_entry_nobody_can_use_goes_to_the_dead_letters_with_its_reason(
         letter["message"],
         letter["queue"],
     )
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    ["[" * 3000 + "]" * 3000, '{"recipient_phone": "+15555550100", "metadata": {"a": 1e5000}}'],
+    ids=["too deep", "too large a number"],
+)
+def test_an_entry_that_python_cannot_read_holds_nobody_up(
+    rt: Runtime, db: Database, unreadable: str
+) -> None:
+    db.execute("select pgmq.send('sms_queue', %s::jsonb)", [unreadable])
+    good = insert(db)
+    assert [good] == [hint.job_id for hint in take(rt)]
+    assert 1 == len(entries(db))
+    assert 1 == db.execute("select count(*) from pgmq.q_sms_dlq").fetchall()[0][0]
+
+
+def test_a_row_that_a_rule_of_the_owners_refuses_holds_nobody_up(rt: Runtime, db: Database) -> None:
+    db.execute("alter table message_jobs add check (message_content <> 'no' or segments is null)")
+    bad, good = insert(db, message_content="no"), insert(db)
+    assert [good] == [hint.job_id for hint in take(rt)]
+    assert "failed" == row(db, bad).status
+
+
+def test_a_lane_goes_on_while_somebody_keeps_its_turn(
+    settings: Settings, rt: Runtime, db: Database
+) -> None:
+    insert(db)
+    soon = timedelta(milliseconds=1)
+    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
+        assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, patience=soon)))
 
 
 def test_a_bare_row_is_prepared_before_it_is_handed_out(rt: Runtime, db: Database) -> None:
@@ -210,10 +241,6 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) 
 
 
 def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> None:
-    from datetime import timedelta
-
-    from messaging.postgres import bell
-
     with (
         bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as first,
         bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as second,

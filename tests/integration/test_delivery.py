@@ -171,3 +171,53 @@ def test_a_late_acceptance_settles_a_job_that_was_swept(rt: Runtime, db: Databas
         )
         assert {id} == jobs.settle(conn, [late], Lane.NORMAL.queue)
     assert "sent" == row(db, id).status
+
+
+def test_an_answer_is_written_although_the_connection_broke(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    """A trigger ends the connection of the first settle, as a restart of Postgres would."""
+    db.execute("create sequence tries")
+    db.execute(
+        "create function break_once() returns trigger language plpgsql as $$ begin "
+        "if nextval('tries') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; "
+        "return new; end $$"
+    )
+    db.execute(
+        "create trigger break_once before update on message_jobs for each row "
+        "when (new.status = 'sent') execute function break_once()"
+    )
+    ids = [insert(db, message_content=f"n {n}") for n in range(3)]
+    assert Counter({"sent": 3}) == work(rt).outcomes
+    assert {"sent"} == {row(db, id).status for id in ids}
+    assert 3 == len(sent_bodies(twilio))
+
+
+def test_a_row_that_cannot_be_settled_does_not_cost_the_others_their_answers(
+    rt: Runtime, db: Database
+) -> None:
+    db.execute("alter table message_jobs add check (message_content <> 'no' or status <> 'sent')")
+    bad, good = insert(db, message_content="no"), insert(db, message_content="yes")
+    work(rt)
+    assert ("processing", "sent") == (row(db, bad).status, row(db, good).status)
+
+
+def test_a_sender_that_cannot_reach_one_recipient_does_not_stop_the_rest(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.REJECT, code=21703, count=1))
+    insert(db)
+    assert Counter({"retrying": 1}) == work(rt).outcomes
+    assert rt.throttle.paused() is None
+    insert(db)
+    assert Counter({"sent": 1}) == work(rt).outcomes
+
+
+def test_an_unreachable_twilio_pauses_sending_for_a_moment(
+    environment: dict[str, str], db: Database
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_API_BASE_URL": "http://127.0.0.1:9"}))
+    insert(db)
+    work(rt)
+    assert rt.throttle.paused()
+    rt.close()

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from messaging import handover, promotion, reconciliation, runtime
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
+from messaging.postgres import jobs
 from messaging.runtime import Runtime
 from messaging.settings import load
 from tests.integration.story import entries, insert, kinds, row
@@ -143,3 +144,30 @@ def test_a_handover_in_doubt_that_twilio_has_not_goes_back_to_waiting(
         reconciliation.reconcile(rt)
     assert ("scheduled", None) == (row(db, id).status, row(db, id).twilio_sid)
     assert [] == entries(db)
+
+
+def test_a_text_that_was_deleted_at_twilio_fails_and_is_not_asked_after_for_ever(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    twilio.reset()
+    ahead(db, id, 3 * 3600)
+    assert 1 == handover.follow(rt)
+    assert "failed" == row(db, id).status
+
+
+def test_a_slow_take_back_does_not_touch_a_newer_handover(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = later(db)
+    handover.hand_over(rt)
+    db.execute("select messaging.reschedule(%s, now() + interval '3 hours')", [id])
+    with rt.db.connection() as conn:
+        (slow,) = jobs.recall_due(conn, timedelta(seconds=0))
+    handover.take_back(rt)
+    handover.hand_over(rt)
+    db.execute("select messaging.reschedule(%s, now() + interval '4 hours')", [id])
+    with rt.db.connection() as conn:
+        assert jobs.recalled(conn, slow) is None
+    assert row(db, id).twilio_sid is not None

@@ -14,7 +14,7 @@ import pytest
 from pgmq.install import get_embedded_install_sql
 from psycopg import errors
 
-from messaging.domain.entries import Entry, Hint, Letter
+from messaging.domain.entries import Hint, Letter, entry_of
 from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
@@ -92,7 +92,7 @@ def expect_it_works(url: str) -> None:
         receipt = Receipt(sid=Sid(SID), status="delivered")
         assert [id] == [each.job_id for each in messages.record_receipts(conn, [receipt])]
 
-        queues.bury(conn, "sms_queue", Letter(entry=Entry(msg_id=0, message={}), reason="none"))
+        queues.bury(conn, "sms_queue", Letter(entry=entry_of(0, "{}"), reason="none"))
         assert [0, 0, 1] == [depth.queue_length for depth in queues.depths(conn)]
         assert 0 == jobs.restore_entries(conn, timedelta(0))
         assert (1, 1) == (figures.read(conn).recent.sent, figures.read(conn).recent.delivered)

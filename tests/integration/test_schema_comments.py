@@ -18,8 +18,11 @@ where
   and (n.nspname = 'messaging' or n.nspname = 'public' and c.relname like 'message_%')
 """
 SERVES = re.compile(r"^-- serves: (.+)\ncreate (?:unique )?index (?:if not exists )?(\w+)", re.M)
-INNER = {"why_refused", "same_number", "says_the_same", "enqueue_together"}
-"""Functions that messaging.enqueue alone calls; a comment above them in their file is enough."""
+INNER = {
+    "why_refused", "same_number", "says_the_same", "unknown_field", "enqueue_together",
+    "is_ours_to_cancel",
+}  # fmt: skip
+"""Functions that enqueue or cancel alone calls; a comment above them in their file is enough."""
 
 
 @pytest.fixture(scope="module")

@@ -179,7 +179,15 @@ def test_a_job_that_is_pending_again_has_one_entry_again(
     db: Database, priority: int, queue: str, other: str
 ) -> None:
     hint = claimed(db, priority)
-    again = replace(LATER, job_id=hint.job_id, status=Status.PENDING, due_in=timedelta(0))
+    change(db, hint.job_id, {"status": "in_doubt"})
+    again = replace(
+        LATER,
+        job_id=hint.job_id,
+        status=Status.PENDING,
+        due_in=timedelta(0),
+        doubt_resends=1,
+        kind="reconciled",
+    )
     jobs.settle(db, [again], queue, [hint])
     assert [{"job_id": str(hint.job_id)}] == entries(db, queue)
     assert [] == entries(db, other)
@@ -211,6 +219,7 @@ def test_nothing_and_nobody_are_settled_quietly(db: Database) -> None:
 
 def test_a_text_that_twilio_keeps_is_scheduled_with_its_id(db: Database) -> None:
     hint = claimed(db)
+    change(db, hint.job_id, {"scheduled_for": "2090-01-01"})
     kept = replace(SENT, status=Status.SCHEDULED, handed_over=True, due_in=MINUTE)
     assert settle(db, hint, kept)
     assert ("scheduled", SID) == (row(db, hint.job_id).status, row(db, hint.job_id).twilio_sid)

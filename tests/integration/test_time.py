@@ -195,3 +195,35 @@ def test_a_retry_waits_in_the_table_and_comes_back(
     ahead(db, id, 3600)
     promotion.promote(rt)
     assert Counter({"sent": 1}) == work(rt, Lane.NORMAL).outcomes
+
+
+def test_a_job_in_doubt_that_was_canceled_is_not_sent_again(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    assert [("canceling",)] == db.execute("select messaging.cancel(%s)", [id]).fetchall()
+    for seconds in (5, 60, 60):
+        ahead(db, id, seconds)
+        reconciliation.reconcile(rt)
+    assert ("canceled", []) == (row(db, id).status, twilio.ledger.outbound)
+
+
+def test_a_job_in_doubt_that_was_canceled_too_late_is_sent(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_AFTER)
+    db.execute("select messaging.cancel(%s)", [id])
+    ahead(db, id, 5)
+    reconciliation.reconcile(rt)
+    assert "sent" == row(db, id).status
+
+
+def test_a_text_that_twilio_may_have_altered_is_held_and_not_sent_again(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_AFTER)
+    db.execute("update message_jobs set message_content = 'as it was before' where id = %s", [id])
+    for seconds in (5, 60, 60):
+        ahead(db, id, seconds)
+        reconciliation.reconcile(rt)
+    assert ("held", 1) == (row(db, id).status, len(twilio.ledger.outbound))

@@ -5,6 +5,7 @@ from itertools import product
 
 import psycopg
 import pytest
+from psycopg import errors
 from psycopg.errors import CheckViolation, NotNullViolation
 
 from messaging.domain.job import FINAL, Lane, Status, can_become
@@ -58,7 +59,8 @@ def test_the_table_refuses_every_change_that_is_not_in_it(db: Database) -> None:
         for old, new in PAIRS
         if refusal(
             db,
-            "update message_jobs set status = %s, twilio_sid = %s where id = %s",
+            "update message_jobs set status = %s, twilio_sid = %s, scheduled_for = '2090-01-01', "
+            "doubt_resends = doubt_resends + 1 where id = %s",
             new,
             SID,
             jobs[old],
@@ -98,8 +100,6 @@ def test_nothing_becomes_sent_without_twilios_id(db: Database, old: str) -> None
     ("old", "new"),
     [
         ("held", "pending"),
-        ("in_doubt", "pending"),
-        ("in_doubt", "scheduled"),
         ("processing", "retrying"),
         ("processing", "in_doubt"),
     ],
@@ -253,3 +253,20 @@ def test_the_journal_is_never_changed(db: Database) -> None:
     assert error is not None
     assert "the journal is append-only" == error.diag.message_primary
     assert "Append another event instead." == error.diag.message_hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("in_doubt", "pending", "Twilio is asked"),
+        ("in_doubt", "scheduled", "Only a text for later"),
+        ("processing", "scheduled", "Only a text for later"),
+    ],
+)
+def test_what_may_have_been_sent_is_not_armed_again_by_hand(
+    db: Database, old: str, new: str, hint: str
+) -> None:
+    id = force(db, old)
+    with pytest.raises(errors.CheckViolation) as refused:
+        db.execute("update message_jobs set status = %s where id = %s", [new, id])
+    assert hint in (refused.value.diag.message_hint or "")

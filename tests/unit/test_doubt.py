@@ -67,8 +67,8 @@ def listed(
         (listed(), True),
         (listed(direction="outbound-reply"), True),
         (listed(created=None), True),
-        (listed(created=NOW - 30 * SECOND), True),
-        (listed(created=NOW - 31 * SECOND), False),
+        (listed(created=NOW - 120 * SECOND), True),
+        (listed(created=NOW - 121 * SECOND), False),
         (listed(created=NOW + timedelta(days=1)), True),
         (listed(direction="inbound"), False),
         (listed(body="hello"), False),
@@ -242,4 +242,22 @@ def test_a_text_for_later_is_not_sent_at_once_out_of_doubt() -> None:
 
 
 def test_the_first_message_that_may_be_ours_allows_for_clocks_that_differ() -> None:
-    assert NOW - 30 * SECOND == DOUBT.since
+    assert NOW - 120 * SECOND == DOUBT.since
+
+
+def test_a_text_that_may_be_ours_with_another_body_is_not_guessed() -> None:
+    outcome = not_found(
+        replace(DOUBT, clean_reads=1, age=timedelta(hours=1)), timedelta(seconds=60), others=1
+    )
+    assert isinstance(outcome, Outcome)
+    assert Status.HELD == outcome.status
+
+
+def test_a_job_that_another_program_had_in_processing_is_held() -> None:
+    outcome = by_policy(replace(DOUBT, attempt=0), InDoubtPolicy.RECONCILE)
+    assert outcome is not None
+    assert Status.HELD == outcome.status
+
+
+def test_a_text_that_was_canceled_at_twilio_is_canceled() -> None:
+    assert Status.CANCELED == found(DOUBT, listed(status="canceled")).status

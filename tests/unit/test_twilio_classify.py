@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.domain.answers import Accepted, Answer, InDoubt, NotSent, Rejected
+from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
 from messaging.domain.job import Sid
 from messaging.twilio import classify
+from messaging.twilio.code_table import OF_THE_RECIPIENT
 from messaging.twilio.codes import CODES, CONFIGURATION_WAIT, DAILY_WAIT, PRESSURE_WAIT
 from messaging.twilio.stages import Stage
 
@@ -185,6 +186,7 @@ def test_a_known_code_carries_its_consequences(code: object) -> None:
         wait=known.wait,
         opt_out=known.opt_out,
         alert=known.alert,
+        pauses=known.fault is Fault.CONFIGURATION and known.number not in OF_THE_RECIPIENT,
     )
     assert expected == answer
 

@@ -38,13 +38,26 @@ def form(outgoing: Outgoing, **environment: str) -> Form:
     return Sender.of(load(BASIC | environment)).form(outgoing)
 
 
+HELLO = {"To": "+15551230000", "Body": "Hello", "SmartEncoded": "false"}
+
+
 def test_a_number_sends_where_no_service_is_set() -> None:
-    expected = {"To": "+15551230000", "Body": "Hello", "From": "+15005550006"}
+    expected = {
+        "To": "+15551230000",
+        "Body": "Hello",
+        "SmartEncoded": "false",
+        "From": "+15005550006",
+    }
     assert expected == form(text())
 
 
 def test_a_messaging_service_goes_before_a_number() -> None:
-    expected = {"To": "+15551230000", "Body": "Hello", "MessagingServiceSid": SERVICE}
+    expected = {
+        "To": "+15551230000",
+        "Body": "Hello",
+        "SmartEncoded": "false",
+        "MessagingServiceSid": SERVICE,
+    }
     assert expected == form(text(), TWILIO_MESSAGING_SERVICE_SID=SERVICE)
 
 

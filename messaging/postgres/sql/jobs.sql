@@ -85,9 +85,9 @@ select
   j.recipient_phone,
   j.message_content,
   j.media_urls,
-  j.template_vars,
+  j.template_vars::text,
   t.content_template,
-  t.template_vars as template_defaults
+  t.template_vars::text as template_defaults
 from public.message_jobs as j
 left join public.message_templates as t on t.id = j.template_id
 where
@@ -237,6 +237,7 @@ with due as materialized (
   from public.message_jobs
   where
     recall is not null
+    and handed_over_at is not null
     and due_at <= statement_timestamp()
   order by due_at
   limit 100
@@ -264,6 +265,7 @@ with back as (
     id = %(id)s
     and status = 'scheduled'
     and recall is not null
+    and twilio_sid = %(sid)s
   returning id, status
 )
 insert into messaging.message_events (job_id, kind, twilio_sid, details)
@@ -279,6 +281,7 @@ with kept as (
   where
     id = %(id)s
     and recall is not null
+    and twilio_sid = %(sid)s
   returning id
 )
 insert into messaging.message_events (job_id, kind, twilio_sid, details)
@@ -305,6 +308,26 @@ set due_at = clock_timestamp() + %(lease)s
 from due
 where j.id = due.id
 returning j.id, j.twilio_sid
+
+-- name: gone_at_twilio
+-- Twilio no longer knows a text that it was to keep: it was deleted there, and not by us.
+-- No row: a receipt said otherwise first.
+with gone as (
+  update public.message_jobs
+  set
+    status = 'failed',
+    due_at = null,
+    error_details = '{"message": "Twilio no longer has this text: it was deleted there."}'
+  where
+    id = %(id)s
+    and status = 'scheduled'
+    and twilio_sid = %(sid)s
+  returning id
+)
+insert into messaging.message_events (job_id, kind, twilio_sid, details)
+select id, 'gone_at_twilio', %(sid)s, '{}'
+from gone
+returning job_id
 
 -- name: show
 -- A job as people look at it. No row: there is none.

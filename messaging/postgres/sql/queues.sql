@@ -1,6 +1,6 @@
 -- name: lease
 -- Takes queue entries for a while; those that are not deleted by then come back by themselves.
-select msg_id, read_ct, message
+select msg_id, message::text as written
 from pgmq.read(%(queue)s, %(lease)s, %(most)s)
 
 -- name: release
@@ -14,7 +14,15 @@ select pgmq.delete(%(queue)s, %(msg_ids)s::bigint[])
 
 -- name: bury
 -- Parks an entry that nobody can use in the dead letters, with the reason.
-select pgmq.send('sms_dlq', %(letter)s::jsonb)
+select pgmq.send(
+  'sms_dlq',
+  jsonb_build_object(
+    'reason', %(reason)s::text,
+    'queue', %(queue)s::text,
+    'msg_id', %(msg_id)s::bigint,
+    'message', %(written)s::jsonb
+  )
+)
 
 -- name: depth
 -- How long each queue is and how old its oldest entry, in seconds.
@@ -22,8 +30,13 @@ select lane, queue_length, oldest_msg_age_sec, total_messages
 from messaging.queue_depth
 
 -- name: be_patient
--- How long this connection waits for its turn.
-select set_config('lock_timeout', %(patience)s, false)
+-- How long this connection waits for its turn, and that the server notices within half a minute
+-- when we are gone, so that the turn is free again.
+select
+  set_config('lock_timeout', %(patience)s, false),
+  set_config('tcp_keepalives_idle', '10', false),
+  set_config('tcp_keepalives_interval', '5', false),
+  set_config('tcp_keepalives_count', '3', false)
 
 -- name: take_turn
 -- Waits for the only place at a lane; it is given up with the connection.
