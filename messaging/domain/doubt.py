@@ -54,12 +54,17 @@ def find_own(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> 
 
 
 def strangers(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> tuple[Listed, ...]:
-    """The listed messages to this number that are young enough and that no job owns."""
+    """The listed messages to this number that are young enough and that no job owns.
+
+    One that was canceled at Twilio never went out: it is what is left of a text that was taken
+    back, and no sign of this one.
+    """
     return tuple(
         message
         for message in listed
         if message.direction.startswith("outbound")
         and message.sid not in owned
+        and message.status != "canceled"
         and (message.date_created is None or message.date_created >= doubt.since)
     )
 
@@ -67,11 +72,10 @@ def strangers(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) ->
 def found(doubt: Doubt, message: Listed) -> Outcome:
     """Twilio has the text: sent, or kept by Twilio until its time."""
     kept = message.status == "scheduled" and doubt.send_in is not None
-    ended = Status.CANCELED if message.status == "canceled" else Status.SENT
     return Outcome(
         job_id=doubt.id,
         attempt=doubt.attempt,
-        status=Status.SCHEDULED if kept else ended,
+        status=Status.SCHEDULED if kept else Status.SENT,
         due_in=doubt.send_in + HANDOVER_GRACE if doubt.send_in and kept else None,
         twilio_sid=message.sid,
         delivery_status=message.status,

@@ -21,8 +21,8 @@ ENTRIES: dict[str, tuple[object, str]] = {
     "null": (None, "the entry is not a JSON object"),
     "a list": ([{"job_id": NOBODY}], "the entry is not a JSON object"),
     "an empty object": ({}, "the entry names no job and no recipient"),
-    "an unknown job": ({"job_id": NOBODY}, f"there is no message {NOBODY}"),
-    "a job id that is none": ({"job_id": "17"}, "there is no message 17"),
+    "an unknown job": ({"job_id": NOBODY}, "there is no message with its job_id"),
+    "a job id that is none": ({"job_id": "17"}, "there is no message with its job_id"),
     "no text": ({"recipient_phone": TO}, "message_content is missing"),
     "a number that is none": (
         {"recipient_phone": "call me", "message_content": "Hi"},

@@ -17,6 +17,7 @@ from messaging.domain.doubt import (
     find_own,
     found,
     not_found,
+    strangers,
 )
 from messaging.domain.job import InDoubtPolicy, JobId, Phone, Sid, Status, can_become
 from messaging.domain.outcome import HANDOVER_GRACE, MAX_RESENDS, Outcome
@@ -259,5 +260,7 @@ def test_a_job_that_another_program_had_in_processing_is_held() -> None:
     assert Status.HELD == outcome.status
 
 
-def test_a_text_that_was_canceled_at_twilio_is_canceled() -> None:
-    assert Status.CANCELED == found(DOUBT, listed(status="canceled")).status
+def test_a_message_that_was_canceled_at_twilio_is_no_sign_of_a_text() -> None:
+    canceled = listed(status="canceled")
+    assert find_own(DOUBT, [canceled], owned=()) is None
+    assert () == strangers(DOUBT, [canceled], owned=())
