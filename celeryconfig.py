@@ -43,6 +43,7 @@ task_queues = [
 ]
 task_routes = {"messaging.bridge": {"queue": "bridge"}}
 
+worker_consumer = "messaging.consumer:SteadyConsumer"
 worker_send_task_events = True  # for Flower
 worker_prefetch_multiplier = 1
 worker_hijack_root_logger = False

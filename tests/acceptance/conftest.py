@@ -37,7 +37,13 @@ CALM = Shape(
 )
 FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
 WORKERLESS = Shape(workers=0, environment={**SMALL_CHUNKS, **SHORT_LEASES})
-NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
+NATIVE = Shape(
+    environment={
+        **SHORT_LEASES,
+        "TWILIO_NATIVE_SCHEDULING": "true",
+        "TWILIO_RATE_LIMIT_PER_SECOND": "50",
+    }
+)
 
 
 @pytest.fixture(scope="package")
@@ -61,7 +67,7 @@ def fragile(stage: Stage) -> Stack:
 
 @pytest.fixture(scope="module")
 def native(stage: Stage) -> Stack:
-    """A worker, a bridge, beat and the web process that hand over to Twilio's scheduling."""
+    """One worker, which hands texts over to Twilio's scheduling and sends 50 a second at most."""
     return stage.stack("native", NATIVE)
 
 

@@ -28,6 +28,7 @@ HEIGHT = {
     "celery": 7,
     "line": 7,
     "celeryconfig": 7,
+    "consumer": 7,
     "tasks": 8,
     "web": 8,
     "": 8,  # messaging/__init__.py, what callers import
@@ -39,7 +40,7 @@ HEIGHT = {
 
 SIDEWAYS = {("events", "settings"): "how loud events are is a setting"}
 
-CELERY = {"celery", "line", "celeryconfig", "tasks", "commands", "local"}
+CELERY = {"celery", "line", "celeryconfig", "consumer", "tasks", "commands", "local"}
 ONLY_IN = {
     "celery": CELERY,
     "kombu": CELERY,

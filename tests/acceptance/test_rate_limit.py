@@ -1,0 +1,19 @@
+"""A limit a second: kept, and used to the full."""
+
+from tests.acceptance.batch import Batch, drafts
+from tests.acceptance.stack import Stack
+
+SECONDS = 6
+LIMIT = 30.0
+"""Celery's own rate limit, with its timers as they are, takes a minute and more for this."""
+
+
+def test_a_backlog_is_sent_at_the_limit_and_not_faster(native: Stack) -> None:
+    rate = native.settings.rate_limit_per_second
+    assert rate is not None
+    batch = Batch.of(native, drafts(rate * SECONDS, "At the limit"))
+    batch.assert_delivered_once(LIMIT)
+    times = sorted(batch.accepted_at().values())
+    print(f"{len(times)} texts in {times[-1] - times[0]:.2f} s")
+    # What starts within two seconds is three limits at the very most, if the ends fall badly.
+    assert [] == [a for a, b in zip(times, times[3 * rate :], strict=False) if b - a < 2]
