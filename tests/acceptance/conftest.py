@@ -36,14 +36,11 @@ CALM = Shape(
     environment={**SMALL_CHUNKS, "FLOWER_BASIC_AUTH": f"tests:{token_urlsafe()}"},
 )
 FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
-WORKERLESS = Shape(workers=0, environment={**SMALL_CHUNKS, **SHORT_LEASES})
-NATIVE = Shape(
-    environment={
-        **SHORT_LEASES,
-        "TWILIO_NATIVE_SCHEDULING": "true",
-        "TWILIO_RATE_LIMIT_PER_SECOND": "50",
-    }
+WORKERLESS = Shape(
+    workers=0,
+    environment={**SMALL_CHUNKS, **SHORT_LEASES, "TWILIO_RATE_LIMIT_PER_SECOND": "50"},
 )
+NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
 
 
 @pytest.fixture(scope="package")
@@ -67,13 +64,13 @@ def fragile(stage: Stage) -> Stack:
 
 @pytest.fixture(scope="module")
 def native(stage: Stage) -> Stack:
-    """One worker, which hands texts over to Twilio's scheduling and sends 50 a second at most."""
+    """A worker, a bridge, beat and the web process that hand over to Twilio's scheduling."""
     return stage.stack("native", NATIVE)
 
 
 @pytest.fixture(scope="module")
 def workerless(stage: Stage) -> Stack:
-    """A bridge, beat and the web process; whoever uses it brings the workers."""
+    """A bridge, beat and the web process, 50 texts a second; its tests bring the workers."""
     return stage.stack("workerless", WORKERLESS)
 
 

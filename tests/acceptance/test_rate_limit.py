@@ -1,5 +1,10 @@
 """A limit a second: kept, and used to the full."""
 
+from collections.abc import Iterator
+
+import pytest
+
+from messaging.local.processes import WORKER
 from tests.acceptance.batch import Batch, drafts
 from tests.acceptance.stack import Stack
 
@@ -8,10 +13,18 @@ LIMIT = 30.0
 """Celery's own rate limit, with its timers as they are, takes a minute and more for this."""
 
 
-def test_a_backlog_is_sent_at_the_limit_and_not_faster(native: Stack) -> None:
-    rate = native.settings.rate_limit_per_second
+@pytest.fixture
+def limited(workerless: Stack) -> Iterator[Stack]:
+    """The stack with one worker."""
+    worker = workerless.start("worker-1", WORKER)
+    yield workerless
+    worker.kill()
+
+
+def test_a_backlog_is_sent_at_the_limit_and_not_faster(limited: Stack) -> None:
+    rate = limited.settings.rate_limit_per_second
     assert rate is not None
-    batch = Batch.of(native, drafts(rate * SECONDS, "At the limit"))
+    batch = Batch.of(limited, drafts(rate * SECONDS, "At the limit"))
     batch.assert_delivered_once(LIMIT)
     times = sorted(batch.accepted_at().values())
     print(f"{len(times)} texts in {times[-1] - times[0]:.2f} s")
