@@ -15,7 +15,6 @@ from messaging.local.bench.figures import Figure, Sample, Samples, percentile
 from messaging.local.bench.processor import seconds_of, used
 from messaging.local.bench.report import shown
 from messaging.local.bench.site import tuned
-from messaging.local.process import wait_until
 
 
 def figure(ours: Sequence[float], plain: Sequence[float], *, is_more_better: bool) -> Figure:
@@ -66,14 +65,31 @@ def test_processor_time_is_read_as_ps_writes_it(time: str, expected: float) -> N
     assert expected == seconds_of(time)
 
 
-def test_processor_time_includes_children() -> None:
-    burn = "import time\nwhile time.process_time() < 0.2: pass\ninput()"
-    begin = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
-    before = used([os.getpid()])
-    with subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE) as parent:
-        assert wait_until(lambda: used([parent.pid]) >= 0.2, limit=30)
-        assert used([os.getpid()]) - before >= 0.2
-        parent.communicate(b"\n")
+BURN = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True); input()"
+"""A program that says when it has used 0.2 s, and waits."""
+START = (
+    f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}])\nprint(flush=True)"
+)
+"""A program that runs it as its child, and says when that has ended."""
+
+
+def test_processor_time_includes_children_that_run_and_that_have_ended() -> None:
+    command = [sys.executable, "-c", f"{START}; input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        before = used([os.getpid()]) - used([parent.pid])
+        parent.stdout.readline()
+        running = used([parent.pid])
+        assert running >= 0.2
+        parent.stdin.write(b"\n")
+        parent.stdin.flush()
+        parent.stdout.readline()
+        ended = used([parent.pid])
+        assert ended >= running - 0.02 if sys.platform == "linux" else ended > 0
+        assert used([os.getpid()]) >= before + ended
+        parent.stdin.write(b"\n")
+        parent.stdin.flush()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,15 +36,25 @@ def used(roots: Iterable[int]) -> float:
 
 
 def _linux() -> Iterator[_Use]:
-    """From proc(5): fields 4, and 14 to 17 of stat, in clock ticks."""
+    """Its own clock counts a process in nanoseconds; proc(5) counts its ended children, in ticks.
+
+    They are fields 16 and 17 of stat; field 4 is the parent.
+    """
     tick = os.sysconf("SC_CLK_TCK")
     for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
         try:
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+            own = time.clock_gettime(_clock_of(pid))
         except OSError:  # it has just ended
             continue
-        ticks = sum(map(int, after_name[11:15]))
-        yield _Use(pid=int(folder.name), parent=int(after_name[1]), seconds=ticks / tick)
+        ended = (int(after_name[13]) + int(after_name[14])) / tick
+        yield _Use(pid=pid, parent=int(after_name[1]), seconds=own + ended)
+
+
+def _clock_of(pid: int) -> int:
+    """What clock_getcpuclockid(3) gives: include/linux/posix-timers_types.h, CPUCLOCK_SCHED."""
+    return ~pid << 3 | 2
 
 
 def _elsewhere() -> Iterator[_Use]:
@@ -51,13 +62,13 @@ def _elsewhere() -> Iterator[_Use]:
         ["ps", "-A", "-o", "pid=,ppid=,time="], capture_output=True, text=True, check=True
     )
     for line in shown.stdout.splitlines():
-        pid, parent, time = line.split()
-        yield _Use(pid=int(pid), parent=int(parent), seconds=seconds_of(time))
+        pid, parent, spent = line.split()
+        yield _Use(pid=int(pid), parent=int(parent), seconds=seconds_of(spent))
 
 
-def seconds_of(time: str) -> float:
+def seconds_of(spent: str) -> float:
     """A time as ps writes it: `0:01.25`, `1:02:03`, `2-03:04:05`."""
-    days, _, rest = time.rpartition("-")
+    days, _, rest = spent.rpartition("-")
     seconds = 0.0
     for part in rest.split(":"):
         seconds = seconds * 60 + float(part)

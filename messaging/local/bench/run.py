@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ from messaging.postgres.figures import versions
 
 _INTERRUPTED = 130
 """What shells return for a program that Ctrl-C ended."""
+_CLEANING_UP = 15.0
+"""Seconds that it may take; it is done within one or two."""
 
 Say = Callable[[str], None]
 
@@ -110,15 +113,16 @@ def _busy(machine: report.Machine) -> str:
 def _stoppable() -> Iterator[None]:
     """While it lasts, SIGTERM and a closed terminal stop as Ctrl-C does.
 
-    Only the first of them raises KeyboardInterrupt: nobody interrupts the cleaning up.
+    Further ones do nothing while the cleaning up may last, and then stop again: Python drops a
+    KeyboardInterrupt that comes while it destroys an object.
     """
     names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    is_stopping = False
+    deaf_until = 0.0
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal is_stopping
-        if not is_stopping:
-            is_stopping = True
+        nonlocal deaf_until
+        if time.monotonic() > deaf_until:
+            deaf_until = time.monotonic() + _CLEANING_UP
             raise KeyboardInterrupt
 
     before = {name: signal.signal(name, stop) for name in names}

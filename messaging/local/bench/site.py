@@ -112,7 +112,9 @@ class Site:
     def connect(self, database: str) -> Connection[TupleRow]:
         """A connection on which every statement commits; it closes with the site."""
         connection = psycopg.connect(self.url_of(database), autocommit=True)
-        return self._closing.enter_context(connection)
+        # Not its context manager, which would commit: Ctrl-C may have come amid a statement.
+        self._closing.callback(connection.close)
+        return connection
 
     def url_of(self, database: str) -> str:
         """The address of another database on the same server."""
