@@ -33,7 +33,7 @@ def _open(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _wind_up(**_: Any) -> None:
-    """The bridge ends its run instead of holding the shutdown up."""
+    """The bridge ends its run, and a chunk its waiting, instead of holding the shutdown up."""
     runtime.current().stopping.set()
 
 

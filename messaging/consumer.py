@@ -1,18 +1,64 @@
-"""Celery's consumer, with a `rate_limit` that holds however many tasks wait for their turn."""
+"""Celery's consumer, steadier: a `rate_limit` that holds, and chunks that are given back."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+
+from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
+from kombu.connection import Connection
 from kombu.utils.limits import TokenBucket
+
+from messaging import delivery, runtime
+from messaging.domain.entries import Hint
+from messaging.domain.job import Lane
+from messaging.line import TASK, unpacked
+from messaging.postgres.connect import AWAY
+
+_LONGEST_WAIT = 2
+"""Seconds between two tries to connect to the broker. Celery's own pause grows to half a minute."""
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """One timer for all tasks that a `rate_limit` holds back, instead of a timer for each.
+    """Three things are other than in Celery's own.
 
-    kombu fires ten timers at a time and then sleeps for up to a second, and each of Celery's
-    timers sets itself again while it is too early. So with more than ten tasks held back (a
-    worker of 16 threads takes 16 ahead), a limit of 100 a second became one a second
-    (celery 5.7, kombu 5.7).
+    It gives back the chunks that it has taken and not begun when it stops or loses the broker:
+    others send their jobs at once, not when the lease of their entries is over.
+
+    It goes on trying every two seconds to connect to the broker.
+
+    One timer serves all tasks that a `rate_limit` holds back, instead of a timer for each. kombu
+    fires ten timers at a time and then sleeps for up to a second, and each of Celery's timers
+    sets itself again while it is too early. So with more than ten tasks held back (a worker of 16
+    threads takes 16 ahead), a limit of 100 a second became one a second (celery 5.7, kombu 5.7).
     """
+
+    def on_close(self) -> None:
+        """Celery forgets here what it has not begun. A chunk that begins all the same, at this
+        very moment, is a second hint for the same jobs, and harmless.
+        """
+        _give_back(list(self._not_begun()))
+        super().on_close()
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """The connection, once the broker answers."""
+        often = partial(
+            conn.ensure_connection,
+            interval_start=0.5,
+            interval_step=0.5,
+            interval_max=_LONGEST_WAIT,
+        )
+        conn.ensure_connection = often  # type: ignore[method-assign]
+        connected: Connection = super().ensure_connected(conn)
+        return connected
+
+    def _not_begun(self) -> Iterator[Request]:
+        yield from set(state.reserved_requests) - set(state.active_requests)
+        yield from set(state.scheduled_requests)  # to be tried again
+        for bucket in self.task_buckets.values():  # held back by a rate limit
+            for request, _tokens in bucket.contents if bucket else ():
+                yield request
 
     def _limit_task(self, request: Request, bucket: TokenBucket, tokens: int) -> None:
         is_first = not bucket.contents
@@ -24,3 +70,17 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """The same for a task that is tried again and whose time has come."""
         self.qos.decrement_eventually()
         self._limit_task(request, bucket, tokens)
+
+
+def _give_back(requests: list[Request]) -> None:
+    chunks: dict[Lane, list[Hint]] = defaultdict(list)
+    for request in requests:
+        if request.name == TASK:
+            lane, hints = request.args
+            chunks[Lane(lane)] += unpacked(hints)
+    rt = runtime.current()
+    try:
+        for lane, given in chunks.items():
+            delivery.give_back(rt, lane, given)
+    except AWAY as error:  # their lease ends by itself
+        rt.outages.note("postgres", error)

@@ -42,6 +42,9 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
     waiting = list(hints)
     until = rt.monotonic() + _PATIENCE.total_seconds()
     while waiting:
+        if rt.stopping.is_set():
+            give_back(rt, lane, waiting)
+            break
         grant = rt.throttle.take(len(waiting))
         admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
         outcomes += _deliver_admitted(rt, lane, admitted, grant)
@@ -53,6 +56,13 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
         rt.wait(grant.wait)
     events.chunk_delivered(lane=lane, outcomes=outcomes, put_off=len(waiting))
     return Delivered(outcomes=outcomes, put_off=len(waiting))
+
+
+def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
+    """Makes entries that this process took and will not deliver visible to others again."""
+    if hints:
+        _put_off(rt, lane, hints, timedelta(0))
+        events.entries_given_back(lane=lane, jobs=len(hints))
 
 
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:

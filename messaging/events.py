@@ -17,6 +17,31 @@ _log = structlog.get_logger("messaging")
 _LEVELS = logging.getLevelNamesMapping()
 
 
+class Once(logging.Filter):
+    """Lets a library say once that it cannot connect, not with every try.
+
+    A line comes again when it was not tried for a while: that is another outage.
+    """
+
+    _QUIET = 60.0
+    """Seconds; libraries try more often than that."""
+    _REPEATING = ("celery.worker.consumer", "celery.beat", "psycopg.pool", "kombu")
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        super().__init__()
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be printed."""
+        if not record.name.startswith(self._REPEATING):
+            return True
+        line = record.name, str(record.msg)
+        before = self._seen.get(line, -self._QUIET)
+        self._seen[line] = record.created
+        return record.created - before >= self._QUIET
+
+
 def configure(settings: Settings) -> None:
     """Prints events, and the lines of libraries, as the settings ask: for people or as JSON."""
     for_people = settings.log_format == "console"
@@ -45,6 +70,7 @@ def _configure_libraries(
 ) -> None:
     """Libraries print from WARNING on: below that, some of them print numbers and arguments."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Once())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -94,6 +120,11 @@ def sending_paused(*, seconds: float, reason: str) -> None:
 def entries_published(*, lane: str, jobs: int, tasks: int) -> None:
     """The bridge has handed jobs to Celery."""
     _log.info("entries_published", lane=lane, jobs=jobs, tasks=tasks)
+
+
+def entries_given_back(*, lane: str, jobs: int) -> None:
+    """A worker that stops, or lost the broker, leaves jobs that it had not begun to others."""
+    _log.info("entries_given_back", lane=lane, jobs=jobs)
 
 
 def entry_adopted(*, queue: str, msg_id: int, job_id: UUID | None, result: str) -> None:
@@ -154,3 +185,8 @@ def callback_refused(*, reason: str) -> None:
 def infrastructure_lost(*, part: Literal["postgres", "redis", "broker"], reason: str) -> None:
     """Our own infrastructure does not answer; work waits until it does."""
     _log.error("infrastructure_lost", part=part, reason=reason)
+
+
+def infrastructure_back(*, part: str, seconds: float, failures: int) -> None:
+    """It answers again, `seconds` after the first failure, and what has waited goes on."""
+    _log.warning("infrastructure_back", part=part, seconds=round(seconds, 1), failures=failures)

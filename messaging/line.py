@@ -1,13 +1,17 @@
 """The line from the bridge to the workers: how much room there is in it, and putting chunks on."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
+from uuid import UUID
 
 from celery import Celery
 
 from messaging.domain.entries import Hint
-from messaging.domain.job import Lane
+from messaging.domain.job import JobId, Lane
 
-_TASK = "messaging.deliver"
+TASK = "messaging.deliver"
+Packed: TypeAlias = Sequence[tuple[str, int]]
+"""A chunk as a Celery message carries it: job ids and entry numbers, nothing personal."""
 
 
 class Line:
@@ -38,7 +42,7 @@ class Line:
         with self._app.amqp.producer_pool.acquire(block=True) as producer, producer.batch(500):
             for chunk in chunks:
                 self._app.send_task(
-                    _TASK,
+                    TASK,
                     args=[self._lane.value, packed(chunk)],
                     queue=self._queue,
                     producer=producer,
@@ -46,6 +50,11 @@ class Line:
                 )
 
 
-def packed(chunk: Sequence[Hint]) -> list[list[str | int]]:
-    """A chunk as a Celery message carries it: job ids and entry numbers, nothing personal."""
-    return [[str(hint.job_id), hint.msg_id] for hint in chunk]
+def packed(chunk: Sequence[Hint]) -> Packed:
+    """A chunk as it goes into a Celery message."""
+    return [(str(hint.job_id), hint.msg_id) for hint in chunk]
+
+
+def unpacked(hints: Packed) -> list[Hint]:
+    """A chunk as it comes out of a Celery message."""
+    return [Hint(job_id=JobId(UUID(job_id)), msg_id=msg_id) for job_id, msg_id in hints]

@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from messaging import settings as settings_module
 from messaging.domain.outcome import RetryRules
+from messaging.outages import Outages
 from messaging.postgres import connect
 from messaging.redis.throttle import Throttle
 from messaging.settings import Settings
@@ -33,6 +34,7 @@ class Runtime:
     throttle: Throttle
     twilio: Gateway
     rules: RetryRules
+    outages: Outages = field(default_factory=Outages)
     dice: Random = field(default_factory=Random)
     stopping: Event = field(default_factory=Event)
     """Set when this process has been asked to stop: begin nothing that takes long."""
@@ -42,8 +44,8 @@ class Runtime:
         return time.monotonic()
 
     def wait(self, time_to_wait: timedelta) -> None:
-        """Does nothing for a while."""
-        time.sleep(max(0.0, time_to_wait.total_seconds()))
+        """Does nothing for a while, or until this process is asked to stop."""
+        self.stopping.wait(max(0.0, time_to_wait.total_seconds()))
 
     def while_there_is_time(self, items: Iterable[T], time_to_spend: timedelta) -> Iterator[T]:
         """Passes items on until the time is over; the one that it ends with takes as long as it

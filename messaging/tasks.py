@@ -1,58 +1,74 @@
 """The doors: each task unpacks, calls one function with the runtime, and returns what it did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
-from uuid import UUID
 
 import psycopg
 import redis
 from celery import shared_task
-from psycopg_pool import PoolTimeout
+from kombu.exceptions import KombuError
 
 from messaging import bridge as the_bridge
 from messaging import delivery, events, handover, promotion, reconciliation, runtime, upkeep
-from messaging.domain.entries import Hint
-from messaging.domain.job import JobId, Lane
+from messaging.domain.job import Lane
 from messaging.errors import DatabaseRefused
-from messaging.line import Line
+from messaging.line import Line, Packed, unpacked
+from messaging.outages import Part
+from messaging.postgres.connect import AWAY
 
-INFRASTRUCTURE = (psycopg.OperationalError, PoolTimeout, redis.RedisError)
+INFRASTRUCTURE = (*AWAY, redis.RedisError, KombuError)
 """Our own trouble: the task is tried again within seconds, and no job is to blame."""
 P = ParamSpec("P")
 
 
 def discreet(door: Callable[P, str]) -> Callable[P, str]:
-    """The door, with the words of Postgres left out of what Celery logs and shows in Flower."""
+    """The door, with little said of what fails: an outage once, and no words of Postgres.
+
+    They may quote a row, and Celery logs them and shows them in Flower.
+    """
 
     @wraps(door)
     def quiet(*args: P.args, **kwargs: P.kwargs) -> str:
+        outages = runtime.current().outages
         try:
-            return door(*args, **kwargs)
-        except INFRASTRUCTURE:
+            done = door(*args, **kwargs)
+        except INFRASTRUCTURE as error:
+            outages.note(_part(error), error)
             raise
         except psycopg.Error as error:
             told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
             raise DatabaseRefused(f"Postgres refused a statement: {told}.") from None
+        outages.worked()
+        return done
 
     return quiet
 
 
+def _part(error: BaseException) -> Part:
+    if isinstance(error, redis.RedisError):
+        return "redis"
+    return "broker" if isinstance(error, KombuError) else "postgres"
+
+
+# `throws`: Celery logs these without a traceback and not above INFO. The outage was said.
+
+
 @shared_task(
     name="messaging.deliver",
+    throws=INFRASTRUCTURE,
     autoretry_for=INFRASTRUCTURE,
     retry_backoff=1,
     retry_backoff_max=8,
     max_retries=4,
 )
 @discreet
-def deliver(lane: str, hints: Sequence[tuple[str, int]]) -> str:
+def deliver(lane: str, hints: Packed) -> str:
     """Sends these jobs, as far as they are still to be sent."""
-    unpacked = [Hint(job_id=JobId(UUID(job_id)), msg_id=msg_id) for job_id, msg_id in hints]
-    return str(delivery.deliver(runtime.current(), Lane(lane), unpacked))
+    return str(delivery.deliver(runtime.current(), Lane(lane), unpacked(hints)))
 
 
-@shared_task(name="messaging.bridge", bind=True)
+@shared_task(name="messaging.bridge", throws=INFRASTRUCTURE, bind=True)
 @discreet
 def bridge(self: Any, lane: str) -> str:
     """For some seconds, hands the lane's jobs to the workers as they come in."""
@@ -67,42 +83,42 @@ def bridge(self: Any, lane: str) -> str:
     return f"{published} published"
 
 
-@shared_task(name="messaging.promote")
+@shared_task(name="messaging.promote", throws=INFRASTRUCTURE)
 @discreet
 def promote() -> str:
     """Puts jobs whose time has come into their queues."""
     return f"{promotion.promote(runtime.current())} promoted"
 
 
-@shared_task(name="messaging.sweep")
+@shared_task(name="messaging.sweep", throws=INFRASTRUCTURE)
 @discreet
 def sweep() -> str:
     """Finds jobs that somebody left behind."""
     return str(upkeep.sweep(runtime.current()))
 
 
-@shared_task(name="messaging.reconcile")
+@shared_task(name="messaging.reconcile", throws=INFRASTRUCTURE)
 @discreet
 def reconcile() -> str:
     """Asks Twilio about jobs in doubt."""
     return f"{reconciliation.reconcile(runtime.current())} reconciled"
 
 
-@shared_task(name="messaging.hand_over")
+@shared_task(name="messaging.hand_over", throws=INFRASTRUCTURE)
 @discreet
 def hand_over() -> str:
     """Hands texts for later over to Twilio's scheduling."""
     return f"{handover.hand_over(runtime.current())} handed over"
 
 
-@shared_task(name="messaging.take_back")
+@shared_task(name="messaging.take_back", throws=INFRASTRUCTURE)
 @discreet
 def take_back() -> str:
     """Takes texts back that were canceled or rescheduled."""
     return f"{handover.take_back(runtime.current())} taken back"
 
 
-@shared_task(name="messaging.follow")
+@shared_task(name="messaging.follow", throws=INFRASTRUCTURE)
 @discreet
 def follow() -> str:
     """Asks after texts that Twilio kept and that are overdue."""

@@ -43,7 +43,7 @@ WORKER = Command(
     "--pool threads --concurrency ${WORKER_CONCURRENCY:-16} "
     "--hostname worker-$$@%h --without-gossip --without-mingle",
     stage=0,
-    patience=6.0,
+    patience=20.0,  # a request under way: 5 s to begin, 3 to connect, 10 to be answered
 )
 BRIDGE = Command(
     name="bridge",

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from messaging.settings import Settings
 
@@ -23,6 +23,13 @@ OPTIONS: dict[str, Any] = {
 
 Keepalives say nothing while sent bytes are unacknowledged; tcp_user_timeout (ms) does.
 """
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""Postgres is gone, full, has no connection left or, after a failover, takes no writes: later."""
 REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException)
 """Postgres, or a trigger of the database's owner, refuses one row; the next may do."""
 

@@ -4,18 +4,19 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from messaging import events
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
+from messaging.postgres.connect import AWAY
 from messaging.runtime import Runtime
 
-UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""Postgres does not answer: worth another try."""
 _BETWEEN_TRIES = timedelta(seconds=1)
+_LONGEST = timedelta(minutes=10)
+"""How long an answer is kept while Postgres is away. Much longer than the send lease: an answer
+with a SID still counts when its job is in doubt already, and spares Twilio's list a question."""
 
 
 def settle(
@@ -23,16 +24,18 @@ def settle(
 ) -> set[JobId]:
     """Writes what attempts came to; returns the jobs that were settled.
 
-    While Postgres is away it tries again, for as long as the jobs' send lease allows. Where it
-    refuses a group, each outcome is tried alone. What could not be written stays in processing,
-    and the sweep puts it in doubt.
+    While Postgres is away it tries again, until this process is to stop. Where it refuses a
+    group, each outcome is tried alone. What could not be written stays in processing, and the
+    sweep puts it in doubt. A commit whose answer got lost is tried again too: the second time
+    changes nothing.
     """
     entries = tuple(hints)
-    until = rt.monotonic() + rt.settings.send_lease / 2
+    until = rt.monotonic() + _LONGEST.total_seconds()
     while True:
         try:
             return _write(rt, outcomes, queue, entries)
-        except UNREACHABLE as error:
+        except AWAY as error:
+            rt.outages.note("postgres", error)
             if rt.monotonic() > until or rt.stopping.is_set():
                 events.answers_unwritten(jobs=len(outcomes), error=type(error).__name__)
                 return set()

@@ -14,7 +14,7 @@ from tests.acceptance.stage import Stage
 _LAST_WORDS = 3000
 
 FOLDER = Path(__file__).parent
-STACKS = ("calm", "fragile", "native", "workerless")
+STACKS = ("calm", "fragile", "native", "patient", "workerless")
 
 SMALL_CHUNKS = {"MESSAGING_CHUNK": "10"}
 """So that several workers get something of a small backlog, and urgent texts pass it."""
@@ -41,6 +41,10 @@ WORKERLESS = Shape(
     environment={**SMALL_CHUNKS, **SHORT_LEASES, "TWILIO_RATE_LIMIT_PER_SECOND": "50"},
 )
 NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
+PATIENT = Shape(
+    workers=2,
+    environment={**SMALL_CHUNKS, **FEW_THREADS, "MESSAGING_ENTRY_LEASE": "600"},
+)
 
 
 @pytest.fixture(scope="package")
@@ -66,6 +70,12 @@ def fragile(stage: Stage) -> Stack:
 def native(stage: Stage) -> Stack:
     """A worker, a bridge, beat and the web process that hand over to Twilio's scheduling."""
     return stage.stack("native", NATIVE)
+
+
+@pytest.fixture(scope="module")
+def patient(stage: Stage) -> Stack:
+    """Two workers, a bridge, beat and the web process; a lost queue entry is lost for long."""
+    return stage.stack("patient", PATIENT)
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ class Stack:
         self.start("beat", BEAT)
         if self._shape.flower:
             self.start("flower", FLOWER)
-        self.wait_until(self._is_ready, _START_LIMIT)
+        self.wait_until(self.is_ready, _START_LIMIT)
 
     def start(self, name: str, command: Command, number: int = 1) -> Child:
         """Starts one more process, or one of this name again; it ends with the stack."""
@@ -128,7 +128,8 @@ class Stack:
         for child in self.children.values():
             child.kill()
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether every process answers."""
         wanted = {name for name in self.children if name not in ("web", "flower")}
         return (
             is_healthy(self.web_port, "/readyz")

@@ -23,6 +23,7 @@ HEIGHT = {
     "postgres": 3,
     "redis": 3,
     "twilio": 3,
+    "outages": 3,
     "runtime": 4,
     "steps": 5,
     "celery": 7,

@@ -1,0 +1,84 @@
+"""Processes that are asked to stop: they end what they have begun and leave the rest to others.
+
+The lease of a queue entry is ten minutes here, so that whatever is not given back fails a test.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from messaging import Draft
+from messaging.domain.job import FINAL
+from tests.acceptance.batch import Batch, drafts, size
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_losses import in_the_middle
+
+MANY = size(quick=400, full=2000)
+LIMIT = 60.0
+PACE = 0.1
+"""Seconds between two lots of texts."""
+LOT = 10
+ENDS = {"worker-1": 0, "worker-2": 0, "bridge": 0, "beat": 0, "web": -signal.SIGTERM}
+"""How each ends that is asked to; uvicorn ends the web process with the signal it was sent."""
+
+
+@pytest.fixture(autouse=True)
+def _slow_twilio(patient: Stack) -> Iterator[None]:
+    patient.twilio.adjust(latency_ms=250)
+    yield
+    patient.twilio.adjust(latency_ms=0)
+
+
+def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_begun(patient: Stack) -> None:
+    batch = Batch.of(patient, drafts(MANY, "Given back"))
+    with in_the_middle(patient, batch):
+        exit_code = patient.children["worker-1"].stop()
+    batch.assert_sent_once(LIMIT)
+    assert 0 == exit_code
+    assert [] == batch.doubted()
+    assert "entries_given_back" in patient.children["worker-1"].text()
+    patient.children["worker-1"].start()
+    patient.wait_until(patient.is_ready)
+
+
+def test_a_rolling_restart_under_load_loses_doubles_and_doubts_nothing(patient: Stack) -> None:
+    exit_codes = {}
+    with texts_all_the_time(patient) as handed_over:
+        for name in ENDS:
+            exit_codes[name] = patient.children[name].stop()
+            patient.children[name].start()
+            patient.wait_until(patient.is_ready)
+    batch = Batch(stack=patient, ids=[id for lot in handed_over for id in lot.ids])
+    batch.assert_sent_once(LIMIT)
+    assert ENDS == exit_codes
+    assert [] == batch.doubted()
+    assert {1} == set(batch.column("attempt").values())
+    assert set(patient.jobs()) <= {status.value for status in FINAL}
+
+
+@contextmanager
+def texts_all_the_time(stack: Stack) -> Iterator[list[Batch]]:
+    """Hands over a hundred texts a second while the block lasts; what was handed over."""
+    handed_over: list[Batch] = []
+    over = Event()
+
+    def hand_over() -> None:
+        while not over.wait(PACE):
+            handed_over.append(Batch.of(stack, lot(len(handed_over))))
+
+    thread = Thread(target=hand_over)
+    thread.start()
+    try:
+        yield handed_over
+    finally:
+        over.set()
+        thread.join()
+
+
+def lot(number: int) -> list[Draft]:
+    """Some texts that no other lot has."""
+    return drafts(LOT, f"Rolling {number} at {time.time():.0f}")
