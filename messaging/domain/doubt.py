@@ -13,11 +13,16 @@ CLEAN_READS = 2
 """Full reads of Twilio's list that must not show a text before it counts as not sent."""
 _CLOCK_SKEW = timedelta(minutes=2)
 """How far Twilio's clock and the database's may be apart."""
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+"""What Twilio puts before every text of a trial account, also in its own list of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A job in doubt. `age` is the time since its intention was committed."""
+    """A job in doubt. `age` is the time since its intention was committed.
+
+    `in_doubt_policy` is the job's, or else its template's.
+    """
 
     id: JobId
     attempt: int
@@ -49,8 +54,19 @@ def find_own(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> 
 
     The earliest one, where there are several.
     """
-    alike = [m for m in strangers(doubt, listed, owned) if m.body == doubt.message_content]
+    others = strangers(doubt, listed, owned)
+    exact = [m for m in others if m.body == doubt.message_content]
+    alike = exact or [m for m in others if without_prefix(m.body) == doubt.message_content]
     return min(alike, key=_age, default=None)
+
+
+def without_prefix(body: str) -> str:
+    """The text as it was handed to Twilio: the one alteration that can be taken back exactly.
+
+    Other alterations (link shortening, smart encoding) are not guessed: a text that may be
+    altered is held.
+    """
+    return body.removeprefix(TRIAL_PREFIX)
 
 
 def strangers(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) -> tuple[Listed, ...]:
@@ -90,7 +106,7 @@ def not_found(doubt: Doubt, quiescence: timedelta, others: int = 0) -> Outcome |
     """What a full read of the list that did not show the text comes to.
 
     `others` counts messages to the number that no job owns. One of them may be this text with a
-    body that Twilio altered (trial accounts, link shortening): that is not guessed.
+    body that Twilio altered (link shortening, redaction): that is not guessed.
     """
     enough_reads = doubt.clean_reads + 1 >= CLEAN_READS
     if not enough_reads or doubt.age < quiescence:

@@ -37,8 +37,10 @@ class Status(StrEnum):
 _WITHDRAWN = frozenset({Status.CANCELED, Status.EXPIRED, Status.SUPPRESSED})
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.SCHEDULED: _WITHDRAWN | {Status.PENDING, Status.PROCESSING, Status.SENT, Status.FAILED},
-    Status.PENDING: _WITHDRAWN | {Status.PROCESSING, Status.SCHEDULED, Status.FAILED, Status.SENT},
+    Status.SCHEDULED: _WITHDRAWN
+    | {Status.PENDING, Status.PROCESSING, Status.SENT, Status.FAILED, Status.HELD},
+    Status.PENDING: _WITHDRAWN
+    | {Status.PROCESSING, Status.SCHEDULED, Status.FAILED, Status.SENT, Status.HELD},
     Status.PROCESSING: _WITHDRAWN
     | {
         Status.SENT,
@@ -48,7 +50,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         Status.HELD,
         Status.SCHEDULED,
     },
-    Status.RETRYING: _WITHDRAWN | {Status.PENDING, Status.SENT},
+    Status.RETRYING: _WITHDRAWN | {Status.PENDING, Status.SENT, Status.HELD},
     Status.IN_DOUBT: frozenset(
         {
             Status.SENT,
@@ -59,7 +61,9 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
             Status.CANCELED,
         }
     ),
-    Status.HELD: frozenset({Status.SENT, Status.PENDING, Status.CANCELED, Status.FAILED}),
+    Status.HELD: frozenset(
+        {Status.SENT, Status.PENDING, Status.SCHEDULED, Status.CANCELED, Status.FAILED}
+    ),
     # A receipt may prove after the fact that a text went out; nothing else leaves a final state.
     Status.FAILED: frozenset({Status.SENT}),
     Status.CANCELED: frozenset({Status.SENT}),
@@ -107,7 +111,8 @@ class Claim:
     """A job that this worker alone may send now: the row as it was when it became `processing`.
 
     `send_at` is set where Twilio is to keep the text until then (native scheduling), and
-    `send_in` says how far ahead that is on the database's clock.
+    `send_in` says how far ahead that is on the database's clock. `in_doubt_policy` is the job's, or
+    else its template's.
     """
 
     id: JobId

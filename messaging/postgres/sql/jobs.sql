@@ -27,7 +27,10 @@ returning
   j.media_urls,
   j.retry_count,
   j.max_retries,
-  j.in_doubt_policy,
+  coalesce(
+    j.in_doubt_policy,
+    (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
+  ) as in_doubt_policy,
   j.doubt_resends,
   null::timestamptz as send_at,
   null::interval as send_in
@@ -64,7 +67,10 @@ returning
   j.media_urls,
   j.retry_count,
   j.max_retries,
-  j.in_doubt_policy,
+  coalesce(
+    j.in_doubt_policy,
+    (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
+  ) as in_doubt_policy,
   j.doubt_resends,
   j.scheduled_for as send_at,
   j.scheduled_for - clock_timestamp() as send_in
@@ -203,7 +209,10 @@ returning
   j.recipient_phone,
   j.message_content,
   cardinality(j.media_urls) > 0 as has_media,
-  j.in_doubt_policy,
+  coalesce(
+    j.in_doubt_policy,
+    (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
+  ) as in_doubt_policy,
   j.doubt_resends,
   j.clean_reads,
   coalesce(j.claimed_at, j.created_at) as claimed_at,
