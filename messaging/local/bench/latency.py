@@ -47,5 +47,5 @@ def _lags(site: Site, contender: Contender, count: int, words: str) -> Sequence[
         committed[body] = contender.hand_over_one(body)
         time.sleep(pauses.uniform(*_PAUSE))
     site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
-    arrived = site.twilio.arrivals(words)
+    arrived = {text.body: text.at for text in site.twilio.ledger(words)}
     return [(arrived[body] - began) * 1000 for body, began in committed.items()]

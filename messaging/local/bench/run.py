@@ -1,13 +1,9 @@
 """`messaging bench`: the story of one measurement."""
 
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -17,13 +13,10 @@ from messaging.local.bench.figures import Figure
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
-from messaging.local.bench.site import Site, new_folder
+from messaging.local.bench.site import Site
+from messaging.local.stopping import INTERRUPTED, stoppable
+from messaging.local.throwaway import new_folder
 from messaging.postgres.figures import versions
-
-_INTERRUPTED = 130
-"""What shells return for a program that Ctrl-C ended."""
-_CLEANING_UP = 15.0
-"""Seconds that it may take; it is done within one or two."""
 
 Say = Callable[[str], None]
 
@@ -35,17 +28,17 @@ def run(options: BenchOptions) -> int:
     to its end, and Refused where there is no folder for the report.
     """
     _expect_folder(options.report)
-    with _stoppable():
+    with stoppable():
         try:
             return _run(options)
         except KeyboardInterrupt:
             _say("Stopped. Nothing of it runs any more.")
-            return _INTERRUPTED
+            return INTERRUPTED
 
 
 def _run(options: BenchOptions) -> int:
     began = datetime.now(UTC)
-    with new_folder() as folder, Site(folder, options.latency) as site:
+    with new_folder("bench") as folder, Site(folder, options.latency) as site:
         machine = report.machine(versions(site.connect("messaging")).postgres)
         if machine.is_busy:
             _say(_busy(machine))
@@ -107,27 +100,3 @@ def _busy(machine: report.Machine) -> str:
         f"This machine is busy with something else (load {machine.load:g} on {machine.cores} "
         "cores): compare ratios, not figures."
     )
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """While it lasts, SIGTERM and a closed terminal stop as Ctrl-C does.
-
-    Further ones do nothing while the cleaning up may last, and then stop again: Python drops a
-    KeyboardInterrupt that comes while it destroys an object.
-    """
-    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    deaf_until = 0.0
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal deaf_until
-        if time.monotonic() > deaf_until:
-            deaf_until = time.monotonic() + _CLEANING_UP
-            raise KeyboardInterrupt
-
-    before = {name: signal.signal(name, stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, old in before.items():
-            signal.signal(name, old)

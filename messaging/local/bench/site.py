@@ -3,12 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import Self
 
 import psycopg
@@ -16,7 +14,6 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging.errors import Unreachable
-from messaging.local.bench.twilio import Twilio
 from messaging.local.environment import Environment
 from messaging.local.guard import Guard
 from messaging.local.listening import accepts
@@ -24,6 +21,7 @@ from messaging.local.ports import any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import Process, Program
 from messaging.local.processes import Command
+from messaging.local.twilio import Twilio
 from messaging.local.valkey import EmbeddedValkey
 from messaging.postgres.migrate import migrate
 from messaging.settings import Settings, load
@@ -162,20 +160,6 @@ class Site:
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
-
-
-@contextmanager
-def new_folder() -> Iterator[Path]:
-    """A folder for one measurement, removed with all that servers put elsewhere for it."""
-    with TemporaryDirectory(prefix="messaging-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        if os.geteuid() == 0:
-            folder.chmod(0o711)  # for root's servers, which run as somebody without rights
-        try:
-            yield folder
-        finally:
-            for pointer in folder.glob("*/elsewhere"):
-                rmtree(pointer.read_text().strip(), ignore_errors=True)
 
 
 def tuned(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
