@@ -1,8 +1,10 @@
 """The Celery application: `celery -A messaging.celery worker`."""
 
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import (
     beat_init,
     setup_logging,
@@ -28,6 +30,8 @@ def _log(**_: Any) -> None:
 @worker_ready.connect
 def _open(**_: Any) -> None:
     """A forked child opens connections of its own: psycopg's do not survive a fork."""
+    # With each lost connection Celery announces a new default for a setting that ours names.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     runtime.current()
 
 

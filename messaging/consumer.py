@@ -41,6 +41,16 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         _give_back(list(self._not_begun()))
         super().on_close()
 
+    def connect(self) -> Connection:
+        """The connection to consume from, which puts nothing back into Redis by itself.
+
+        It would do so with what was fetched and not begun, a second time, and write that to a
+        file below /tmp where Redis is gone.
+        """
+        connection: Connection = super().connect()
+        connection.default_channel.do_restore = False
+        return connection
+
     def ensure_connected(self, conn: Connection) -> Connection:
         """The connection, once the broker answers."""
         often = partial(

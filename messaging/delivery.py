@@ -10,13 +10,15 @@ from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs, queues
-from messaging.redis.throttle import Grant
+from messaging.redis.throttle import AWAY, Grant
 from messaging.runtime import Runtime
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
+_WITHOUT_REDIS = timedelta(seconds=2)
+"""How long jobs are put off when Redis is away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
         if rt.stopping.is_set():
             give_back(rt, lane, waiting)
             break
-        grant = rt.throttle.take(len(waiting))
+        grant = _ask_for_slots(rt, lane, waiting)
         admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
         outcomes += _deliver_admitted(rt, lane, admitted, grant)
         if not waiting:
@@ -89,6 +91,15 @@ def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
     if late:
         events.answer_late(jobs=late)
     return [outcome.status.value for outcome in outcomes if outcome.job_id in done]
+
+
+def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint]) -> Grant:
+    try:
+        return rt.throttle.take(len(waiting))
+    except AWAY:
+        # Celery cannot try the task again: it would keep it in Redis.
+        _put_off(rt, lane, waiting, _WITHOUT_REDIS)
+        raise
 
 
 def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint], wait: timedelta) -> None:

@@ -18,14 +18,14 @@ _LEVELS = logging.getLevelNamesMapping()
 
 
 class Once(logging.Filter):
-    """Lets a library say once that it cannot connect, not with every try.
+    """Lets a library say once, in a line, that it cannot connect, and not with every try.
 
     A line comes again when it was not tried for a while: that is another outage.
     """
 
     _QUIET = 60.0
     """Seconds; libraries try more often than that."""
-    _REPEATING = ("celery.worker.consumer", "celery.beat", "psycopg.pool", "kombu")
+    _CONNECTING = ("celery.worker.consumer", "celery.beat", "psycopg.pool", "kombu")
 
     def __init__(self) -> None:
         """Nothing was said yet."""
@@ -34,12 +34,20 @@ class Once(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is to be printed."""
-        if not record.name.startswith(self._REPEATING):
+        template = str(record.msg)
+        # Celery rejects a task that it cannot publish again, where the broker is away too.
+        is_rejected = record.name == "celery.app.trace" and " reject " in template
+        if not (is_rejected or record.name.startswith(self._CONNECTING)):
             return True
-        line = record.name, str(record.msg)
+        line = record.name, template
         before = self._seen.get(line, -self._QUIET)
         self._seen[line] = record.created
+        record.msg, record.args, record.exc_info = _first_line(record), (), None
         return record.created - before >= self._QUIET
+
+
+def _first_line(record: logging.LogRecord) -> str:
+    return next(iter(record.getMessage().splitlines()), "")
 
 
 def configure(settings: Settings) -> None:

@@ -18,7 +18,8 @@ from messaging.outages import Part
 from messaging.postgres.connect import AWAY
 
 INFRASTRUCTURE = (*AWAY, redis.RedisError, KombuError)
-"""Our own trouble: the task is tried again within seconds, and no job is to blame."""
+"""Our own trouble, said by `Outages`: what was to be done is done a little later, and no job is to
+blame. Celery logs what a task `throws` without a traceback, and not above INFO."""
 P = ParamSpec("P")
 
 
@@ -51,13 +52,10 @@ def _part(error: BaseException) -> Part:
     return "broker" if isinstance(error, KombuError) else "postgres"
 
 
-# `throws`: Celery logs these without a traceback and not above INFO. The outage was said.
-
-
 @shared_task(
     name="messaging.deliver",
     throws=INFRASTRUCTURE,
-    autoretry_for=INFRASTRUCTURE,
+    autoretry_for=AWAY,
     retry_backoff=1,
     retry_backoff_max=8,
     max_retries=4,

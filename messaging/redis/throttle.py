@@ -11,6 +11,8 @@ import redis
 
 from messaging.settings import Settings
 
+AWAY = redis.RedisError
+"""Redis is gone, full, starting or read-only: later."""
 _PAUSE = "messaging:pause"
 _SEQUENCE = "messaging:throttle:sequence"
 _SCRIPT = files("messaging.redis").joinpath("throttle.lua").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
-from psycopg import InterfaceError, OperationalError
 from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -72,7 +71,7 @@ def _recorder(pool: health.Pool, meters: Meters) -> Record:
     async def record(group: Sequence[Receipt]) -> None:
         try:
             fresh = await receipts.record(pool, group)
-        except (OperationalError, InterfaceError) as error:
+        except connect.AWAY as error:
             # Not the error's own text: Postgres may quote a row in it.
             raise Unreachable(f"no receipt was recorded ({type(error).__name__})") from None
         meters.recorded(len(group), fresh)

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from messaging import events
 from messaging.domain.receipt import Receipt
 from messaging.errors import Unreachable
+from messaging.outages import Outages
 
 Record = Callable[[Sequence[Receipt]], Awaitable[None]]
 """Commits receipts; raises Unreachable where Postgres does not answer."""
@@ -46,6 +47,7 @@ class Collector:
         Twilio gives a webhook 15, and a receipt may wait for two groups.
         """
         self._record = record
+        self._outages = Outages()
         self._patience = patience
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
@@ -84,12 +86,12 @@ class Collector:
             async with asyncio.timeout(self._patience):
                 await self._record(receipts)
         except (Unreachable, TimeoutError) as error:
-            reason = str(error) or f"no answer within {self._patience:g} s"
-            events.infrastructure_lost(part="postgres", reason=reason)
+            self._outages.note("postgres", error)
             return Kept.UNREACHABLE
         except Exception as error:  # noqa: BLE001 - the outer edge of a task that must not end
             # Not the error's own text: Postgres may quote a row in it.
             reason = f"{len(receipts)} receipts were refused ({type(error).__name__})"
             events.infrastructure_lost(part="postgres", reason=reason)
             return Kept.BROKEN
+        self._outages.worked()
         return Kept.RECORDED
