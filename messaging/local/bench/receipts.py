@@ -10,6 +10,7 @@ from messaging.local.bench import processor, texts
 from messaging.local.bench.figures import Figure, Sample, Samples
 from messaging.local.bench.site import Site
 from messaging.local.listening import is_healthy
+from messaging.local.loops import fast_loop
 from messaging.local.ports import LOOPBACK
 from messaging.local.processes import WEB
 from messaging.local.simulator import overrides
@@ -17,7 +18,6 @@ from messaging.local.simulator.config import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_T
 from messaging.local.simulator.forms import encode
 from messaging.local.simulator.parcels import Origin, Outcome, Parcel
 from messaging.local.simulator.poster import Poster
-from messaging.local.simulator.server import fast_loop
 from messaging.local.simulator.signature import sign
 
 _CONNECTIONS = 64

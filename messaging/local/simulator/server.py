@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Self, TypeVar
 
+from messaging.local.listener import Listener
+from messaging.local.loops import fast_loop
 from messaging.local.simulator import life
 from messaging.local.simulator.config import Config
 from messaging.local.simulator.connection import Connection, Turn
@@ -55,21 +58,17 @@ class Simulator:
         loop = asyncio.get_running_loop()
         self._exchange = open_exchange(self._wanted, loop)
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self._serve, self._open),
-                self._wanted.host,
-                self._wanted.port,
-                backlog=1024,
-            )
+            plug = _listening(self._wanted.host, self._wanted.port)
         except OSError:
             self._exchange.close()
             raise
-        self._port: int = self._server.sockets[0].getsockname()[1]
+        self._port: int = plug.getsockname()[1]
+        self._listener = Listener(plug, self._take, loop)
         life.resume(self._exchange)
 
     async def stop(self) -> None:
         """Stop at once; clients that wait for an answer get none."""
-        self._server.close()
+        self._listener.close()
         for connection in tuple(self._open):
             connection.close()
         self._exchange.close()
@@ -138,6 +137,19 @@ class Simulator:
         """Take in a text from a phone, and tell how the webhook answered. Other threads only."""
         return self._await(receive(self._exchange, text))
 
+    def _take(self, client: socket.socket) -> None:
+        self._exchange.spawn(self._talk_with(client))
+
+    async def _talk_with(self, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(self._new_connection, client)
+        except OSError:  # it has gone already
+            client.close()
+
+    def _new_connection(self) -> Connection:
+        return Connection(self._serve, self._open)
+
     def _serve(self, turn: Turn) -> None:
         serve(self._exchange, turn)
 
@@ -160,13 +172,9 @@ def run(config: Config) -> None:
         runner.run(_serve_until_told(config))
 
 
-def fast_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it is installed: twice the speed for this kind of work."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
 
 
 async def _serve_until_told(config: Config) -> None:
