@@ -29,7 +29,7 @@ HEIGHT = {
     "celery": 7,
     "line": 7,
     "celeryconfig": 7,
-    "consumer": 7,
+    "consumer": 7.5,
     "tasks": 8,
     "web": 8,
     "": 8,  # messaging/__init__.py, what callers import
