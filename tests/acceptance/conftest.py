@@ -8,8 +8,8 @@ import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
 from tests.acceptance.containers import why_no_containers
-from tests.acceptance.stack import Shape, Stack
-from tests.acceptance.stage import Stage
+from tests.stack.stack import Shape, Stack
+from tests.stack.stage import Stage
 
 _LAST_WORDS = 3000
 

@@ -6,7 +6,7 @@ import urllib.request
 from typing import Any
 
 from messaging.local.ports import LOOPBACK
-from tests.acceptance.stack import Stack
+from tests.stack.stack import Stack
 
 _PATIENCE = 10.0
 

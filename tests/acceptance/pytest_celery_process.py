@@ -14,7 +14,7 @@ from pytest_celery import CeleryTestContainer, CeleryTestSetup
 
 from messaging.local.process import wait_until
 from messaging.local.valkey import EmbeddedValkey
-from tests.acceptance.child import Child
+from tests.stack.child import Child
 
 _START_LIMIT = 30.0
 

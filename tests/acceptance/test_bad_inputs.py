@@ -9,8 +9,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from messaging import Draft
-from tests.acceptance.batch import Batch, recipient
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, recipient
+from tests.stack.stack import Stack
 
 NOBODY = str(uuid4())
 TO = recipient(7)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.acceptance.batch import LATEST, Batch, at, drafts, lateness, now, size
-from tests.acceptance.stack import Stack
+from tests.stack.batch import LATEST, Batch, at, drafts, lateness, now, size
+from tests.stack.stack import Stack
 
 THOUSANDS = size(quick=2000, full=10_000)
 SCHEDULED = size(quick=100, full=1000)

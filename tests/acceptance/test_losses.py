@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from messaging.domain.job import FINAL
-from tests.acceptance.batch import Batch, drafts, now, size
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, drafts, now, size
+from tests.stack.stack import Stack
 
 MANY = size(quick=1000, full=2000)
 SOME = size(quick=400, full=1000)

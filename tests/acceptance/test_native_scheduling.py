@@ -9,8 +9,8 @@ import pytest
 
 from messaging import Draft
 from messaging.local.simulator import Kind, Match, Message, Rule
-from tests.acceptance.batch import LATEST, Batch, at, lateness, now
-from tests.acceptance.stack import Stack
+from tests.stack.batch import LATEST, Batch, at, lateness, now
+from tests.stack.stack import Stack
 
 HOUR = timedelta(hours=1)
 TEXTS = 10

@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from messaging import Draft
-from tests.acceptance.batch import Batch
 from tests.acceptance.pages import flower, tasks_with
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch
+from tests.stack.stack import Stack
 
 TO = "+12025550177"
 BODY = "Heartfelt and private"

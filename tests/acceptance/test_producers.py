@@ -11,9 +11,9 @@ from psycopg.types.json import Jsonb
 
 from messaging import Draft
 from messaging.local.postgres import EmbeddedPostgres
-from tests.acceptance.batch import Batch, now, recipient
 from tests.acceptance.original import MessageJob, MessageQueueProducer
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, now, recipient
+from tests.stack.stack import Stack
 
 
 def job(words: str) -> MessageJob:

@@ -14,9 +14,9 @@ from pytest_celery import (
 
 from messaging.local.processes import WORKER
 from messaging.local.simulator import Kind, Match, Rule
-from tests.acceptance.batch import Batch, drafts
 from tests.acceptance.pytest_celery_process import PrivateSetup, ProcessContainer, ValkeyContainer
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, drafts
+from tests.stack.stack import Stack
 
 
 @pytest.fixture

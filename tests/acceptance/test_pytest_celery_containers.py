@@ -8,8 +8,8 @@ import pytest
 from pytest_celery import RedisTestBroker
 
 from messaging.local.postgres import EmbeddedPostgres
-from tests.acceptance.batch import Batch, drafts
-from tests.acceptance.stack import Shape, Stack
+from tests.stack.batch import Batch, drafts
+from tests.stack.stack import Shape, Stack
 
 pytestmark = pytest.mark.containers
 

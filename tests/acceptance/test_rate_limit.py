@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from messaging.local.processes import WORKER
-from tests.acceptance.batch import Batch, drafts
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, drafts
+from tests.stack.stack import Stack
 
 SECONDS = 6
 LIMIT = 30.0

@@ -13,9 +13,9 @@ import pytest
 
 from messaging import Draft
 from messaging.domain.job import FINAL
-from tests.acceptance.batch import Batch, drafts, size
-from tests.acceptance.stack import Stack
 from tests.acceptance.test_losses import in_the_middle
+from tests.stack.batch import Batch, drafts, size
+from tests.stack.stack import Stack
 
 MANY = size(quick=400, full=2000)
 LIMIT = 60.0

@@ -8,8 +8,8 @@ import pytest
 
 from messaging import Draft
 from messaging.local.simulator import Call, Kind, Match, Rule
-from tests.acceptance.batch import FULL_SIZE, LATEST, Batch, at, drafts, lateness, now, size
-from tests.acceptance.stack import Stack
+from tests.stack.batch import FULL_SIZE, LATEST, Batch, at, drafts, lateness, now, size
+from tests.stack.stack import Stack
 
 TEXTS = size(quick=40, full=500)
 A_FIFTH = TEXTS // 5

@@ -5,9 +5,9 @@ import urllib.error
 
 import pytest
 
-from tests.acceptance.batch import Batch, drafts
 from tests.acceptance.pages import flower, flower_json, metrics, tasks_with, web
-from tests.acceptance.stack import Stack
+from tests.stack.batch import Batch, drafts
+from tests.stack.stack import Stack
 
 MATCHED = 'messaging_receipts_total{result="matched"}'
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from messaging import Draft, JobId
 from messaging.local.simulator import Message
-from tests.acceptance.stack import Stack
+from tests.stack.stack import Stack
 
 LATEST = 5.0
 """Seconds that a scheduled text may be late on a machine that tests keep busy."""

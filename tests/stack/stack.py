@@ -23,7 +23,7 @@ from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
 from messaging.local.simulator import Config, Simulator
 from messaging.local.valkey import EmbeddedValkey
 from messaging.settings import load
-from tests.acceptance.child import Child
+from tests.stack.child import Child
 
 _START_LIMIT = 60.0
 _LOOK = 0.1

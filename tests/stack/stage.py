@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
-from tests.acceptance.stack import Shape, Stack
+from tests.stack.stack import Shape, Stack
 
 
 class Stage:
