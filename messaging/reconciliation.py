@@ -1,6 +1,8 @@
 """Reconciles jobs in doubt: asks Twilio whether it has their texts, and never guesses."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from messaging import events
@@ -14,29 +16,49 @@ from messaging.domain.doubt import (
     not_found,
     strangers,
 )
+from messaging.domain.job import Phone
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
+from messaging.postgres.connect import REFUSALS
 from messaging.runtime import Runtime
 
 _LEASE = timedelta(seconds=30)
 """How long one look may take before another worker looks too."""
-_BATCH = 20
+_BATCH = 16
+_AT_ONCE = 8
+"""Questions under way at a time, and connections to Postgres in use."""
 _RUN = timedelta(seconds=5)
 """How long one run goes on; beat starts the next, and what was leased in vain comes back."""
 
 
 def reconcile(rt: Runtime) -> int:
     """Looks for some seconds at jobs in doubt that want a look; how many are no longer in doubt."""
-    return sum(_reconcile_one(rt, doubt) for doubt in rt.while_there_is_time(_due(rt), _RUN))
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="reconcile") as pool:
+        return sum(
+            sum(pool.map(lambda doubts: _reconcile_in_turn(rt, doubts), _by_recipient(batch)))
+            for batch in rt.while_there_is_time(_due(rt), _RUN)
+        )
 
 
-def _due(rt: Runtime) -> Iterator[Doubt]:
+def _due(rt: Runtime) -> Iterator[Sequence[Doubt]]:
     while True:
         with rt.db.connection() as conn:
             doubts = jobs.in_doubt_due(conn, _LEASE, _BATCH)
-        yield from doubts
+        yield doubts
         if len(doubts) < _BATCH:
             return
+
+
+def _by_recipient(doubts: Sequence[Doubt]) -> Sequence[Sequence[Doubt]]:
+    """One after the other where texts go to one number: two alike must not both find one SID."""
+    groups: defaultdict[Phone, list[Doubt]] = defaultdict(list)
+    for doubt in doubts:
+        groups[doubt.recipient_phone].append(doubt)
+    return list(groups.values())
+
+
+def _reconcile_in_turn(rt: Runtime, doubts: Sequence[Doubt]) -> int:
+    return sum(_reconcile_one(rt, doubt) for doubt in rt.while_there_is_time(doubts, _RUN))
 
 
 def _reconcile_one(rt: Runtime, doubt: Doubt) -> bool:
@@ -47,8 +69,17 @@ def _reconcile_one(rt: Runtime, doubt: Doubt) -> bool:
         with rt.db.connection() as conn:
             jobs.note_clean_read(conn, doubt, verdict.wait)
         return False
-    with rt.db.connection() as conn:
-        settled = jobs.settle(conn, [verdict], queue=None)
+    return _end_doubt(rt, doubt, verdict)
+
+
+def _end_doubt(rt: Runtime, doubt: Doubt, verdict: Outcome) -> bool:
+    try:
+        with rt.db.connection() as conn:
+            settled = jobs.settle(conn, [verdict], queue=None)
+    except REFUSALS as error:
+        # Another process has given this SID to a text just like it, at this very moment.
+        events.lookup_failed(job_id=doubt.id, reason=type(error).__name__)
+        return False
     if settled:
         events.doubt_ended(
             job_id=doubt.id,

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from messaging import promotion, reconciliation, upkeep
 from messaging.domain.job import JobId, Lane
+from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import jobs
@@ -129,6 +130,21 @@ def test_a_list_that_does_not_answer_proves_nothing(
     for _ in range(4):
         ahead(db, id, 120)
         assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+
+
+def test_texts_in_doubt_are_looked_up_at_the_same_time(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    numbers = [f"+1555555010{n}" for n in range(5)]
+    ids = [in_doubt(rt, db, twilio, Kind.RESET_AFTER, recipient_phone=to) for to in numbers]
+    for id in ids:
+        ahead(db, id, 5)
+    twilio.faults.add(Rule(kind=Kind.HANG_BEFORE, call=Call.LIST))
+    with ThreadPoolExecutor(1) as pool:
+        reconciled = pool.submit(reconciliation.reconcile, rt)
+        assert wait_until(lambda: len(twilio.holds.held) == len(ids), limit=10)
+        twilio.release()
+        assert 5 == reconciled.result()
 
 
 def test_two_alike_texts_in_doubt_never_share_a_sid(
