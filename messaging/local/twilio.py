@@ -38,12 +38,12 @@ class Twilio:
 
     def __init__(self, port: int) -> None:
         """Nothing is asked yet."""
-        self._port = port
+        self.port = port
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{LOOPBACK}:{self._port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     def think(self, latency: timedelta) -> None:
         """From now on every request takes so long."""
@@ -83,7 +83,7 @@ class Twilio:
         self._ask("POST", "release")
 
     def _ask(self, method: str, what: str, body: str | None = None) -> bytes:
-        connection = HTTPConnection(LOOPBACK, self._port, timeout=_LIMIT)
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=_LIMIT)
         try:
             connection.request(method, f"/_simulator/{what}", body)
             answer = connection.getresponse()

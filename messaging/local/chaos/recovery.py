@@ -1,0 +1,150 @@
+"""Recovery: how long after a kill what it had interrupted was sent, or known to be. Pure.
+
+A text counts where its queue entry's lease ran out before anybody claimed it (not yet sent), or
+where its attempt was swept (in doubt). Time runs from the first kill that may have been it: the
+first one after the lease or the claim, of anybody who may hold messages. So it is never too
+short. It ends when Twilio accepts the text or, in doubt, when its SID is known.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from messaging.local.bench.figures import percentile
+from messaging.local.chaos.records import Happening, Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """When each job's queue entry was leased, and when each attempt was claimed; since 1970."""
+
+    leases: Mapping[str, Sequence[float]]
+    claims: Mapping[tuple[str, int], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The protocol's times that recovery depends on, in seconds."""
+
+    entry_lease: float
+    send_lease: float
+    quiescence: float
+
+    @property
+    def unsent(self) -> float:
+        """What a text that was not sent yet may take: 65 s with the usual times."""
+        return self.entry_lease + 5
+
+    @property
+    def in_doubt(self) -> float:
+        """What a text in doubt may take: 90 s with the usual times."""
+        return max(self.quiescence, self.send_lease + 15) + 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Texts that were interrupted in one way: seconds until they were all right again."""
+
+    texts: int
+    p50: float | None
+    p99: float | None
+    longest: float | None
+    limit: float
+
+    @property
+    def is_within(self) -> bool:
+        """Whether 99 of 100 took no longer than they may."""
+        return self.p99 is None or self.p99 <= self.limit
+
+
+def unsent(records: Records, holdings: Holdings, blows: Sequence[float], times: Times) -> Recovery:
+    """Of texts whose entry's lease ran out before anybody claimed them."""
+    accepted = _accepted(records)
+    busy: defaultdict[str, list[float]] = defaultdict(list)
+    for (job, _), claimed in holdings.claims.items():
+        busy[job].append(claimed)
+    for row in records.journal or ():
+        busy[row.job_id].append(row.at)
+    seconds = [
+        accepted[job] - blow
+        for job, leases in holdings.leases.items()
+        if job in accepted
+        and (lease := _last_in_vain(leases, busy[job], accepted[job], times)) is not None
+        and (blow := _first(blows, lease, lease + times.entry_lease)) is not None
+    ]
+    return _recovery(seconds, times.unsent)
+
+
+def in_doubt(
+    records: Records, holdings: Holdings, blows: Sequence[float], times: Times
+) -> Recovery:
+    """Of texts whose attempt was swept."""
+    rows: defaultdict[str, list[Happening]] = defaultdict(list)
+    for row in records.journal or ():
+        rows[row.job_id].append(row)
+    accepted = _accepted(records)
+    seconds = [
+        end - blow
+        for job, of_job in rows.items()
+        for swept, end in _doubts(of_job, accepted.get(job))
+        if (blow := _blow_of(swept, holdings, blows, times)) is not None
+    ]
+    return _recovery(seconds, times.in_doubt)
+
+
+def _last_in_vain(
+    leases: Sequence[float], busy: Sequence[float], accepted: float, times: Times
+) -> float | None:
+    """The last lease before the acceptance that ran out with nothing done under it."""
+    in_vain = [
+        lease
+        for lease in leases
+        if lease + times.entry_lease <= accepted
+        and not any(lease <= moment <= lease + times.entry_lease for moment in busy)
+    ]
+    return in_vain[-1] if in_vain else None
+
+
+def _doubts(rows: Sequence[Happening], accepted: float | None) -> Iterator[tuple[Happening, float]]:
+    """Each sweep of a job, and when it was known, or was made sure, that Twilio has its text.
+
+    A job that was swept twice recovers from the second sweep; the first one's time ends there.
+    """
+    for place, row in enumerate(rows):
+        if row.kind != "swept":
+            continue
+        later = rows[place + 1 :]
+        moments = [other.at for other in later if other.sid or other.kind == "swept"]
+        if accepted is not None and accepted > row.at:
+            moments.append(accepted)
+        if moments:
+            yield row, min(moments)
+
+
+def _blow_of(
+    swept: Happening, holdings: Holdings, blows: Sequence[float], times: Times
+) -> float | None:
+    claimed = holdings.claims.get((swept.job_id, swept.attempt or 0), swept.at - times.send_lease)
+    return _first(blows, claimed, swept.at)
+
+
+def _first(blows: Sequence[float], since: float, until: float) -> float | None:
+    """The first blow in a stretch of time; None where something else was to blame."""
+    place = bisect_left(blows, since)
+    return blows[place] if place < len(blows) and blows[place] <= until else None
+
+
+def _accepted(records: Records) -> dict[str, float]:
+    """When Twilio accepted each job, by its id."""
+    return {text.job: text.at for text in reversed(records.ledger) if text.job}
+
+
+def _recovery(seconds: Sequence[float], limit: float) -> Recovery:
+    return Recovery(
+        texts=len(seconds),
+        p50=round(percentile(seconds, 0.5), 1) if seconds else None,
+        p99=round(percentile(seconds, 0.99), 1) if seconds else None,
+        longest=round(max(seconds), 1) if seconds else None,
+        limit=limit,
+    )

@@ -1,0 +1,38 @@
+"""Who is hurt: our service, or plain Celery in its place."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging.local.chaos.crew import Post
+from messaging.local.chaos.records import Records
+from messaging.local.chaos.texts import Handful
+
+
+class Side(Protocol):
+    """A way to send texts that are rows in Postgres, as processes that can be killed."""
+
+    is_baseline: bool
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+    def posts(self) -> Sequence[Post]:
+        """Everybody who is to be there; each victim of the plan has one."""
+
+    def is_ready(self) -> bool:
+        """Whether texts may be handed over."""
+
+    def hand_over(self, conn: Connection[TupleRow], handful: Handful) -> None:
+        """Store a handful and have it sent, except texts that are there already.
+
+        Raises psycopg.Error where it is to be tried again.
+        """
+
+    def under_way(self, conn: Connection[TupleRow]) -> int:
+        """How many texts are still to be sent, as far as the sender knows."""
+
+    def records(self, conn: Connection[TupleRow]) -> tuple[set[str], Records]:
+        """The keys of all texts that are stored, and what is known of them."""

@@ -1,0 +1,69 @@
+"""Watches leases and claims while they last: the database forgets them, and recovery needs them."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Self
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from messaging.local.chaos.recovery import Holdings
+
+_LOOK = 0.5
+"""Seconds between two looks. What is held for a shorter time is not interrupted, but done."""
+_LEASED = """
+select message ->> 'job_id', extract(epoch from last_read_at)::float8
+from pgmq.q_sms_queue
+where vt > clock_timestamp() and last_read_at is not null
+union all
+select message ->> 'job_id', extract(epoch from last_read_at)::float8
+from pgmq.q_sms_priority_queue
+where vt > clock_timestamp() and last_read_at is not null
+"""
+_CLAIMED = """
+select id::text, attempt, extract(epoch from claimed_at)::float8
+from public.message_jobs
+where status = 'processing'
+"""
+
+
+class Watch:
+    """A thread that looks at the database until `with` ends."""
+
+    def __init__(self, connect: Callable[[], Connection[TupleRow]]) -> None:
+        """`connect` may raise psycopg.Error; it is tried again."""
+        self._connect = connect
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._leases: defaultdict[str, set[float]] = defaultdict(set)
+        self._claims: dict[tuple[str, int], float] = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def seen(self) -> Holdings:
+        """All leases and claims that were seen."""
+        leases = {job: sorted(begun) for job, begun in self._leases.items()}
+        return Holdings(leases=leases, claims=dict(self._claims))
+
+    def _run(self) -> None:
+        while not self._closing.wait(_LOOK):
+            try:
+                with self._connect() as conn:
+                    self._look(conn)
+            except psycopg.Error:
+                continue
+
+    def _look(self, conn: Connection[TupleRow]) -> None:
+        while not self._closing.wait(_LOOK):
+            for job, begun in conn.execute(_LEASED):
+                self._leases[job].add(begun)
+            for id, attempt, claimed in conn.execute(_CLAIMED):
+                self._claims[id, attempt] = claimed
