@@ -57,9 +57,10 @@ def explore(rules: Rules, judged: Sequence[Property] = AT_EVERY_STEP) -> Verdict
         number = ahead.popleft()
         before = found.reached[number][2]
         for move in moves(rules, before):
-            for promise in judged:
-                if not promise(rules, before, move):
-                    return _broken(found, promise.__name__, number, move)
+            if _matters(before, move):
+                for promise in judged:
+                    if not promise(rules, before, move):
+                        return _broken(found, promise.__name__, number, move)
             known = found.numbers.get(key(move.after))
             if known is None:
                 known = _note(found, number, move.label, move.after)
@@ -79,6 +80,12 @@ def moves(rules: Rules, state: State) -> Iterator[Move]:
         upkeep.moves(rules, state),
         entries.moves(rules, state) if rules.queue else (),
     )
+
+
+def _matters(before: State, move: Move) -> bool:
+    """Whether a promise could break now: they are about the job, the texts and what is refused."""
+    after = move.after
+    return after.job is not before.job or after.text is not before.text or move.refused
 
 
 def _note(found: _Map, parent: int, label: str, state: State) -> int:

@@ -96,12 +96,10 @@ class State(NamedTuple):
 
 
 def key(state: State) -> State:
-    """The same moment, whichever of the workers and reconcilers, all alike, is which."""
+    """The same moment, whichever of two workers or reconcilers, all alike, is which."""
     workers, looks = state.workers, state.looks
-    if workers != (ordered := tuple(sorted(workers))):
-        state = state._replace(workers=ordered)
-    if looks != (in_order := tuple(sorted(looks))):
-        state = state._replace(looks=in_order)
+    if workers[-1] < workers[0] or looks[-1] < looks[0]:
+        return state._replace(workers=tuple(sorted(workers)), looks=tuple(sorted(looks)))
     return state
 
 

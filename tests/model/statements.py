@@ -83,7 +83,7 @@ def restore_entry(job: Job) -> Job:
 
 def record_receipt(rules: Rules, job: Job) -> Job:
     """A signed callback: Twilio has a text of this job, whatever we believed."""
-    if job.sid or not rules.heeds_early_callbacks:
+    if not job.sid and not rules.heeds_early_callbacks:
         return job
     return _change(job._replace(sid=True), SENT)
 

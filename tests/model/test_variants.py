@@ -29,3 +29,8 @@ def test_every_promise_is_broken_by_some_variant() -> None:
 def test_the_sweep_makes_good_what_a_skewed_snapshot_deletes() -> None:
     verdict = explore(Rules(queue=True, workers=1, cancels=False, deletes_by_entry=False))
     assert verdict.broken is None, f"\n{verdict}"
+
+
+def test_without_somebody_who_deletes_entries_nothing_has_to_be_restored() -> None:
+    verdict = explore(Rules(queue=True, workers=1, restores=False))
+    assert verdict.broken is None, f"\n{verdict}"

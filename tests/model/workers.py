@@ -39,7 +39,8 @@ def moves(rules: Rules, state: State) -> Iterator[Move]:
 def put(state: State, number: int, worker: Worker) -> State:
     """The state with this worker in it."""
     workers = state.workers
-    return state._replace(workers=(*workers[:number], worker, *workers[number + 1 :]))
+    workers = (*workers[:number], worker, *workers[number + 1 :])
+    return State(state.job, workers, state.looks, state.flights, state.text, state.hint)
 
 
 def answered(rules: Rules, worker: Worker, word: str) -> Worker:
