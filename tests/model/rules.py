@@ -95,4 +95,4 @@ class Rules:
     deletes_by_entry: bool = True
     """What was decided about one queue entry deletes that one, not a later one of the job."""
     restores: bool = True
-    """Pending jobs without a queue entry get a new one, and somebody deletes entries now and then."""
+    """Pending jobs without an entry get a new one, and somebody deletes entries now and then."""
