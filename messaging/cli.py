@@ -9,7 +9,15 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from messaging.commands.doors import changing, handing_over, looking, measuring, running, templates
+from messaging.commands.doors import (
+    changing,
+    deciding,
+    handing_over,
+    looking,
+    measuring,
+    running,
+    templates,
+)
 from messaging.commands.doors.options import FLAG, Group
 from messaging.commands.exits import ExitCode
 from messaging.errors import MessagingError, NotFound, Refused
@@ -50,7 +58,7 @@ def _messaging(
         typer.echo(context.get_help())
 
 
-for _doors in (running, measuring, handing_over, looking, changing, templates):
+for _doors in (running, measuring, handing_over, looking, changing, deciding, templates):
     _doors.add_to(app)
 
 

@@ -36,6 +36,20 @@ def moment(text: str, now: datetime, name: str) -> datetime:
     return time
 
 
+def past(text: str, now: datetime, name: str) -> datetime:
+    """The time that somebody wrote, which has been: ISO 8601, or `-10m`, `-1h30m` from now.
+
+    Raises Refused; `name` is what the sentence calls the value.
+    """
+    written = text.strip()
+    if written.startswith("-"):
+        return now - (moment(f"+{written[1:]}", now, name) - now)
+    time = moment(written, now, name)
+    if time > now:
+        raise Refused(f"{name} {plain(written)[:40]!r} is still to come: give a time that was.")
+    return time
+
+
 def local(now: datetime) -> Tell:
     """Tells times in this machine's zone and how far they are from now, for people."""
 

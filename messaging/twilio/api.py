@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from datetime import date
 from urllib.parse import quote
 
 from twilio.http.response import Response
@@ -51,12 +52,14 @@ class Api:
         """One message."""
         return await self._client.request_async("GET", self._message_url(sid))
 
-    async def messages(self, *, to: str | None = None, page_size: int) -> Response:
-        """The first page of the list, newest first."""
+    async def messages(
+        self, *, to: str | None = None, sent_since: date | None = None, page_size: int
+    ) -> Response:
+        """The first page of the list, newest first; `sent_since` is a day in UTC."""
+        wanted = {"To": to, "DateSent>": sent_since.isoformat() if sent_since else None}
+        filters = {name: value for name, value in wanted.items() if value}
         return await self._client.request_async(
-            "GET",
-            self._create_url,
-            params={"To": to, "PageSize": page_size} if to else {"PageSize": page_size},
+            "GET", self._create_url, params={**filters, "PageSize": page_size}
         )
 
     async def page(self, uri: str) -> Response:

@@ -1,4 +1,4 @@
-"""The one way to Twilio: send, cancel, fetch, find, check."""
+"""The one way to Twilio: send, cancel, fetch, find, history, check."""
 
 import asyncio
 import ssl
@@ -21,7 +21,7 @@ from messaging.domain.answers import (
 from messaging.domain.job import Phone, Sid
 from messaging.errors import Misconfigured
 from messaging.settings import Settings
-from messaging.twilio import checks, classify, questions
+from messaging.twilio import checks, classify, history, questions
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import CONFIGURATION_WAIT
@@ -89,6 +89,14 @@ class Gateway:
         `since` is compared with Twilio's clock, in whole seconds: leave room for a difference.
         """
         return self._ask(lambda api: questions.find(api, to, since))
+
+    def history(self, since: datetime) -> Iterator[tuple[Listed, ...] | Unanswered]:
+        """Every outbound message that Twilio created since then, in parts, perhaps some twice.
+
+        Unanswered comes last, if at all: then the list is not whole. A part is asked for when
+        the caller wants it, patiently: half a minute may pass before Unanswered.
+        """
+        return history.pages(self._ask, since)
 
     def check(self) -> Checked:
         """Whether the credentials and the sender work; nothing is sent."""
