@@ -1,6 +1,7 @@
 """The whole service as real processes, for tests that start it, hurt it and watch it."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from messaging.local.listening import is_healthy
 from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
+from messaging.local.proxy import Proxy
 from messaging.local.simulator import Config, Simulator
 from messaging.local.valkey import EmbeddedValkey
 from messaging.settings import load
@@ -42,6 +44,17 @@ class Shape:
     flower: bool = False
     environment: Mapping[str, str]
     twilio: Config = QUICK
+    bad_network: bool = False
+    """Whether a proxy stands between the processes and each server, for tests that cut links."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The proxies between the processes and what they talk to."""
+
+    postgres: Proxy
+    redis: Proxy
+    twilio: Proxy
 
 
 class Stack:
@@ -53,6 +66,7 @@ class Stack:
         self._postgres = postgres
         self._folder = folder
         self._closing = ExitStack()
+        self._db: Connection[TupleRow] | None = None
         self.children: dict[str, Child] = {}
 
     def __enter__(self) -> Self:
@@ -74,8 +88,12 @@ class Stack:
         self.flower_port = any_free()
         self.environment = self._environment(database)
         self.settings = load(self.environment)
+        if self._shape.bad_network:
+            self.links = self._link(enter)
+            self.environment |= self._detours()
         self.messaging = enter(Messaging(self.settings))
-        self.db: Connection[TupleRow] = enter(psycopg.connect(database, autocommit=True))
+        self._database = database
+        self._closing.callback(self._disconnect)
         self._guard = Guard()
         self._closing.callback(self._guard.close)
         self._closing.callback(self._kill_all)
@@ -101,6 +119,36 @@ class Stack:
             "FLOWER_PORT": str(self.flower_port),
             **self._shape.environment,
         }
+
+    def _link(self, enter: Callable[[Proxy], Proxy]) -> Links:
+        twilio = int(self.twilio.base_url.rpartition(":")[2])
+        ports = {"postgres": self._postgres.port, "redis": self.valkey.port, "twilio": twilio}
+        return Links(**{name: enter(Proxy((LOOPBACK, port))) for name, port in ports.items()})
+
+    def _detours(self) -> dict[str, str]:
+        """The addresses that lead through the proxies."""
+        links, given = self.links, self.environment
+        return {
+            "DATABASE_URL": _at(given["DATABASE_URL"], links.postgres.port),
+            "REDIS_URL": _at(given["REDIS_URL"], links.redis.port),
+            "TWILIO_API_BASE_URL": _at(given["TWILIO_API_BASE_URL"], links.twilio.port),
+        }
+
+    @property
+    def db(self) -> Connection[TupleRow]:
+        """A connection past any proxy, a new one where Postgres was killed; statements commit."""
+        if self._db is None or self._db.closed:
+            self._db = psycopg.connect(self._database, autocommit=True)
+        return self._db
+
+    @property
+    def database_url(self) -> str:
+        """The database, past any proxy."""
+        return self._database
+
+    def _disconnect(self) -> None:
+        if self._db:
+            self._db.close()
 
     def _start_all(self) -> None:
         self.start("web", WEB)
@@ -140,7 +188,7 @@ class Stack:
     def answering(self) -> set[str]:
         """The workers, the bridge and beat, as far as they answer a ping."""
         pools.reset()  # type: ignore[no-untyped-call]  # connections from before Redis was killed
-        with Celery(broker=self.environment["REDIS_URL"], set_as_current=False) as app:
+        with Celery(broker=self.valkey.url, set_as_current=False) as app:
             answers = app.control.ping(timeout=0.5)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
@@ -148,15 +196,21 @@ class Stack:
     def start_task(self, name: str) -> None:
         """Has a periodic task done now, before beat asks for it."""
         pools.reset()  # type: ignore[no-untyped-call]
-        with Celery(broker=self.environment["REDIS_URL"], set_as_current=False) as app:
+        with Celery(broker=self.valkey.url, set_as_current=False) as app:
             app.send_task(name, queue="upkeep")
 
     def wait_until(self, condition: Callable[[], bool], limit: float = 60.0) -> None:
         """Waits for a condition. Fails after `limit` seconds, saying how the jobs stand."""
+        assert self.comes_true(condition, limit), f"not within {limit:g} s; jobs: {self.jobs()}"
+
+    def comes_true(self, condition: Callable[[], bool], limit: float) -> bool:
+        """Whether the condition came true within `limit` seconds."""
         end = time.monotonic() + limit
         while not condition():
-            assert time.monotonic() < end, f"not within {limit:g} s; jobs: {self.jobs()}"
+            if time.monotonic() > end:
+                return False
             time.sleep(_LOOK)
+        return True
 
     def jobs(self) -> dict[str, int]:
         """How many jobs there are in each status."""
@@ -171,6 +225,11 @@ class Stack:
     def logs(self) -> str:
         """What all processes have printed."""
         return "\n".join(child.text() for child in self.children.values())
+
+
+def _at(url: str, port: int) -> str:
+    """The URL with another port."""
+    return re.sub(r"(127\.0\.0\.1):\d+", rf"\1:{port}", url)
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""One stack for all tests of this folder: short times, a bad network, a worker for each lane."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.processes import WORKER
+from messaging.postgres.migrate import migrate
+from tests.crash.gates import Gates
+from tests.crash.impatience import Impatience
+from tests.stack.stack import Shape, Stack
+
+_LAST_WORDS = 3000
+SHORT_TIMES = {
+    "MESSAGING_CONNECT_TIMEOUT": "1",
+    "MESSAGING_READ_TIMEOUT": "3",
+    "MESSAGING_SEND_DEADLINE": "1",
+    "MESSAGING_SEND_LEASE": "6",
+    "MESSAGING_ENTRY_LEASE": "7",
+    "MESSAGING_QUIESCENCE": "6",
+    "MESSAGING_RETRY_BASE": "1",
+}
+"""What takes minutes in production takes seconds here."""
+SHAPE = Shape(
+    workers=0,
+    bad_network=True,
+    environment={
+        **SHORT_TIMES,
+        "MESSAGING_CHUNK": "1",
+        "MESSAGING_DATABASE_POOL_SIZE": "40",
+        "WORKER_CONCURRENCY": "32",
+        "TWILIO_NATIVE_SCHEDULING": "true",
+    },
+)
+"""A task and a thread for each text, so that each can be held at a place of its own."""
+LANES = "deliver.urgent,deliver.normal"
+NORMAL = replace(WORKER, line=WORKER.line.replace(LANES, "deliver.normal"))
+URGENT = replace(WORKER, line=WORKER.line.replace(LANES, "deliver.urgent"))
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A Postgres for this folder alone: it is killed, filled and made read-only."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+        with psycopg.connect(server.url, autocommit=True) as conn:
+            conn.execute("create database migrated")
+        migrate(f"{server.url.rpartition('/')[0]}/migrated")
+        yield server
+
+
+@pytest.fixture(scope="package")
+def stack(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The web process, a bridge, beat, worker-1 for normal and worker-2 for urgent texts."""
+    with Stack(SHAPE, server, tmp_path_factory.mktemp("crash")) as stack:
+        stack.start("worker-1", NORMAL, 1)
+        stack.start("worker-2", URGENT, 2)
+        stack.wait_until(lambda: {"worker-1", "worker-2"} <= stack.answering())
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def gates(stack: Stack) -> Iterator[Gates]:
+    """Where processes are held."""
+    gates = Gates(stack.database_url)
+    yield gates
+    gates.close()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _impatience(stack: Stack) -> Iterator[None]:
+    with Impatience(stack.valkey.url):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the last lines of every process to the report of a test that failed."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        for child in stack.children.values():
+            report.sections.append((child.name, child.text()[-_LAST_WORDS:]))
+    return report
