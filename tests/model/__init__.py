@@ -8,9 +8,10 @@ here holds in every order of these steps, as often as they are repeated.
 Who takes steps. Workers (`workers`): claim, check, write, hear or not, settle, die at any moment;
 a pause is a step that comes late, and every step may. Twilio (`twilio`): takes a request or not,
 with the answer heard or lost, also when nobody waits for it any more; calls back at any moment,
-again, or never; leaves a text out of its list until its lag is over. The sweep, promotion,
-reconcilers and a caller who cancels (`upkeep`). The queue entry, its lease, the hints in Redis and
-their loss (`entries`). A commit that its worker never hears of, at the claim and at the settle.
+again, or never; leaves a text out of its list until its lag is over. The sweep, promotion and
+reconcilers (`upkeep`). A caller who cancels, and a person who decides (`people`). The queue entry,
+its lease, the hints in Redis and their loss (`entries`). A commit that its worker never hears of,
+at the claim and at the settle.
 
 What is real. The transitions (`messaging.domain.job`), what an answer is
 (`messaging.twilio.classify`), what it comes to (`messaging.domain.outcome`), what a read of the
@@ -22,8 +23,7 @@ What bounds it. One job; one or two workers and reconcilers; one retry of the jo
 counted in ticks of 15 s, and rounded against the protocol: a request is taken, and listed, as late
 as the quiescence time just allows. Attempts are told apart as "the last" and "an earlier one",
 ages end where they make no difference, and so the states are finite though nothing limits how
-often a step is repeated. Native scheduling, several jobs with one body, and what a person decides
-about a held job are not in it.
+often a step is repeated. Native scheduling and several jobs with one body are not in it.
 
 How far it bites. Each variant (`variants`) lacks one safeguard and must break a named promise, with
 one of the shortest traces to it. `python -m tests.model` prints them all, with the states seen.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tests.model import entries, twilio, upkeep, workers
+from tests.model import entries, people, twilio, upkeep, workers
 from tests.model.properties import AT_EVERY_STEP, ENDS, STUCK, Property
 from tests.model.rules import Rules
 from tests.model.state import Move, State, key, start
@@ -78,6 +78,7 @@ def moves(rules: Rules, state: State) -> Iterator[Move]:
         workers.moves(rules, state),
         twilio.moves(rules, state),
         upkeep.moves(rules, state),
+        people.moves(rules, state),
         entries.moves(rules, state) if rules.queue else (),
     )
 

@@ -42,7 +42,7 @@ def not_written_off(rules: Rules, before: State, move: Move) -> bool:
     Unless a person had it in hand: one that was held may be canceled, whatever is true of it.
     """
     after = move.after
-    if rules.policy is not InDoubtPolicy.RECONCILE or rules.bodies_altered:
+    if rules.policy is not InDoubtPolicy.RECONCILE or rules.bodies_altered or rules.person:
         return True
     return after.job.status not in (FAILED, CANCELED) or after.text.taken == 0
 

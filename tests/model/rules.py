@@ -46,6 +46,8 @@ class Rules:
     """Follow the job's queue entry and its hints. Else every worker always has a hint."""
     cancels: bool = True
     """A caller may cancel at any moment."""
+    person: bool = False
+    """A person decides about jobs that are held, or in doubt."""
     bodies_altered: bool = False
     """Twilio may change the body of a text, so that its list shows it with another one."""
     prompt_callbacks: bool = False
@@ -90,6 +92,8 @@ class Rules:
     """A callback counts by the job in its URL, before the SID is known."""
     cancel_waits: bool = True
     """A job that somebody may be sending is canceled once it is known that it was not sent."""
+    person_looks: bool = True
+    """A person has it sent again only if Twilio has nothing of it and will not get anything."""
     entry_outlives_claim: bool = True
     """The queue entry is deleted by the settle; else when it is handed out."""
     deletes_by_entry: bool = True

@@ -1,8 +1,8 @@
 """What each SQL statement of the product does to the job, as Postgres would carry it out.
 
 Each takes the row and returns the row afterwards. `claim`, `sweep`, `note_clean_read` are in
-`messaging/postgres/sql/jobs.sql`; `settle`, `promote`, `record_receipt`, `restore_entry` and
-`cancel` are functions of the migrations. A test puts the same rows through both.
+`messaging/postgres/sql/jobs.sql`; `settle`, `promote`, `record_receipt`, `restore_entry`,
+`cancel` and `resolve` are functions of the migrations. A test puts the same rows through both.
 """
 
 from messaging.domain.doubt import CLEAN_READS
@@ -12,6 +12,7 @@ from tests.model.rules import Rules
 from tests.model.state import (
     CANCELED,
     DOOMED,
+    FAILED,
     HELD,
     IN_DOUBT,
     NONE,
@@ -93,6 +94,18 @@ def cancel(rules: Rules, job: Job) -> Job:
     if job.status in (_OURS_TO_CANCEL if rules.cancel_waits else _CANCELABLE):
         return _change(job, CANCELED)._replace(recall=False)
     return job._replace(recall=True) if job.status in _CANCELABLE else job
+
+
+def resolve(job: Job, decision: str) -> Job:
+    """The job as a person decides: sent, resend or cancel; as it is where that is not allowed."""
+    if decision == "sent" and job.status in (HELD, IN_DOUBT, FAILED, CANCELED):
+        return _change(job._replace(sid=True), SENT)._replace(reads=0, recall=False)
+    if decision == "cancel" and job.status in (HELD, IN_DOUBT):
+        return _change(job, CANCELED)._replace(reads=0, recall=False)
+    if decision == "resend" and job.status == HELD:
+        again = _change(job, PENDING)
+        return again._replace(resends=0, reads=0, recall=False, entry=VISIBLE)
+    return job
 
 
 def _is_expected(rules: Rules, job: Job, written: Written, *, last: bool) -> bool:

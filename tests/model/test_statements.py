@@ -57,6 +57,15 @@ def clean_read(db: Database, id: JobId, attempt: int) -> object:
     return db.execute(query("jobs", "note_clean_read"), values)
 
 
+def resolve_as(decision: str) -> Statement:
+    def real(db: Database, ids: Sequence[JobId]) -> None:
+        for id in ids:
+            values = [id, decision, sid(id) if decision == "sent" else None]
+            db.execute("select messaging.resolve(%s, %s, %s)", values)
+
+    return Statement(real=real, model=lambda job: statements.resolve(job, decision))
+
+
 def callback(id: JobId) -> Receipt:
     return Receipt(sid=sid(id), status="delivered", job_id=id, attempt=ATTEMPT)
 
@@ -89,6 +98,9 @@ STATEMENTS = {
         real=lambda db, ids: messages.record_receipts(db, [callback(id) for id in ids]),
         model=lambda job: statements.record_receipt(RULES, job),
     ),
+    "resolve as sent": resolve_as("sent"),
+    "resolve as resend": resolve_as("resend"),
+    "resolve as cancel": resolve_as("cancel"),
     "note_clean_read": Statement(
         real=lambda db, ids: [clean_read(db, id, ATTEMPT) for id in ids],
         model=lambda job: statements.note_clean_read(job, last=True),

@@ -1,4 +1,4 @@
-"""What happens besides the workers: promotion, sweep, reconciliation, a caller, time."""
+"""What happens besides the workers: promotion, sweep, reconciliation, time."""
 
 from collections.abc import Iterator
 
@@ -19,21 +19,19 @@ from tests.model.state import (
     State,
     Worker,
 )
-from tests.model.statements import Refused, cancel, note_clean_read, promote, settle, sweep
+from tests.model.statements import Refused, note_clean_read, promote, settle, sweep
 from tests.model.twilio import lists
 
 _AWAY = Look()
 
 
 def moves(rules: Rules, state: State) -> Iterator[Move]:
-    """The steps of promotion, sweep, reconcilers, callers and time."""
+    """The steps of promotion, sweep, reconcilers and time."""
     job, lease = state.job, rules.times.send_lease
     if job.status == RETRYING:
         yield Move("the retry is due", renewed(state, promote(rules, job)), True)
     if rules.sweeps and job.status == PROCESSING and job.age >= lease:
         yield Move("the sweep finds the job", state._replace(job=sweep(rules, job)), True)
-    if rules.cancels and (canceled := cancel(rules, job)) != job:
-        yield Move("a caller cancels the job", state._replace(job=canceled))
     if rules.reconciles:
         for number, look in enumerate(state.looks):
             yield from _writes(rules, state, number) if look.open else _reads(rules, state, number)

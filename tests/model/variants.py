@@ -18,7 +18,8 @@ WORLDS: dict[str, Rules] = {
     "queue entries and a caller who cancels": Rules(queue=True, workers=1),
     "two reconcilers at once": Rules(reconcilers=2, workers=1),
     "Twilio alters bodies": Rules(bodies_altered=True, cancels=False),
-    "policy hold": Rules(policy=InDoubtPolicy.HOLD),
+    "a person decides": Rules(person=True, cancels=False),
+    "policy hold, and a person decides": Rules(policy=InDoubtPolicy.HOLD, person=True),
     "policy fail": Rules(policy=InDoubtPolicy.FAIL),
     "policy resend": Rules(policy=InDoubtPolicy.RESEND, cancels=False),
 }
@@ -87,6 +88,11 @@ VARIANTS: tuple[Variant, ...] = (
         "a job that is being sent is canceled",
         properties.not_written_off,
         Rules(cancel_waits=False),
+    ),
+    _variant(
+        "a person has it sent again without looking",
+        _DOUBLED,
+        Rules(policy=InDoubtPolicy.HOLD, person=True, person_looks=False),
     ),
     _variant(
         "snapshot skew: a deletion decided earlier takes the job's new entry",
