@@ -53,7 +53,9 @@ def _settled(event: Event, _: Tell) -> _Said:
 def _reconciled(event: Event, _: Tell) -> _Said:
     status, reason = _word(event, "status"), _word(event, "reason")
     if event.twilio_sid:
-        return f"Twilio was asked, and has it{_said(event)}.", Tone.GOOD
+        by = _word(event, "by")
+        who = f"{by} compared it with Twilio, which" if by else "Twilio was asked, and"
+        return f"{who} has it{_said(event)}.", Tone.GOOD
     if status in ("pending", "scheduled"):
         return "Twilio was asked and does not have it: it may be sent again.", Tone.PLAIN
     text = "It is held for a person" if status == "held" else "It was given up in doubt"
@@ -96,6 +98,18 @@ def _moved(event: Event, tell: Tell) -> _Said:
     return f"It was moved{when}{asked}.", Tone.PLAIN
 
 
+def _resolved(event: Event, _: Tell) -> _Said:
+    did = _DECISIONS.get((_word(event, "decision"), _word(event, "status")), "decided about it")
+    by = _word(event, "by") or "Somebody"
+    return f"{by} {did.format(sid=event.twilio_sid)}.", Tone.PLAIN
+
+
+def _held(event: Event, _: Tell) -> _Said:
+    by = _word(event, "by")
+    who = f"{by} compared it with Twilio" if by else "It was compared with Twilio"
+    return f"{who}, and it is held for a person: {_word(event, 'reason')}.", Tone.DOUBT
+
+
 def _recalled(event: Event, _: Tell) -> _Said:
     kept = _word(event, "status") == "scheduled"
     after = "it is ours again, to be sent at its new time" if kept else "it is canceled"
@@ -124,9 +138,21 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "canceling": _always("It was canceled; Twilio, which keeps it, is asked to drop it."),
     "rescheduled": _moved,
     "rescheduling": _moved,
+    "resolved": _resolved,
+    "held": _held,
+    "gone_at_twilio": _always(
+        "Twilio was asked, and no longer has it: it was deleted there.", Tone.BAD
+    ),
     "recalled": _recalled,
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }
+_DECISIONS: Mapping[tuple[str, str], str] = {
+    ("sent", "sent"): "decided that Twilio has it ({sid})",
+    ("resend", "pending"): "decided that it did not go out, and had it sent again",
+    ("resend", "scheduled"): "decided that it did not go out, and put it back until its time",
+    ("cancel", "canceled"): "decided that it is not sent",
+}
+"""By what a person decided and the status that it led to."""
 _UNKNOWN: _Said = ("It was settled{said}.", Tone.PLAIN)
 _ATTEMPT: Mapping[tuple[str, str], _Said] = {
     ("accepted", "sent"): ("Twilio took it{said}.", Tone.PLAIN),

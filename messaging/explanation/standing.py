@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from messaging.domain.job import Lane
 from messaging.domain.wording import span
+from messaging.explanation.deciding import CHOICES, reason_of
 from messaging.explanation.line import Line, Tell, Tone
 from messaging.postgres.messages import Event, Message
 from messaging.twilio.codes import explain
@@ -59,7 +60,8 @@ def _in_doubt(message: Message, tell: Tell) -> tuple[str, Tone]:
 
 
 def _held(message: Message, _: Tell) -> tuple[str, Tone]:
-    return f"It waits for a person to decide. The reason: {_ended(why(message))}", Tone.DOUBT
+    reason = reason_of(message.status, why(message))
+    return f"It waits for a person to decide. The reason: {reason} {CHOICES}", Tone.DOUBT
 
 
 def _sent(message: Message, _: Tell) -> tuple[str, Tone]:

@@ -90,7 +90,12 @@ def test_a_database_that_is_not_migrated_is_told_so(empty: CommandLine) -> None:
 def test_a_template_is_stored_replaced_and_listed(messaging: CommandLine) -> None:
     text = "Hello {{ name }}, {{ day }}"
     first = messaging("template", "put", "hi", "--text", text, "--var", "day=today", "--json")
-    stored = {"name": "hi", "result": "created", "variables": ["day", "name"]}
+    stored = {
+        "name": "hi",
+        "result": "created",
+        "variables": ["day", "name"],
+        "in_doubt_policy": None,
+    }
     assert (0, stored) == (first.code, first.json)
     Path("text.txt").write_text("Bye\n{{ name }}\n", encoding="utf-8-sig")
     second = messaging("template", "put", "hi", "--file", "text.txt", "--json")
@@ -98,6 +103,16 @@ def test_a_template_is_stored_replaced_and_listed(messaging: CommandLine) -> Non
     (listed,) = messaging("template", "list", "--json").json["templates"]
     assert ("Bye\n{{ name }}", {}) == (listed["text"], listed["defaults"])
     assert "hi" in messaging("template", "list").out
+
+
+def test_a_template_may_carry_the_policy_for_texts_in_doubt(messaging: CommandLine) -> None:
+    words = ("template", "put", "code", "--text", "{{ code }}")
+    assert (
+        "fail" == messaging(*words, "--in-doubt-policy", "fail", "--json").json["in_doubt_policy"]
+    )
+    (listed,) = messaging("template", "list", "--json").json["templates"]
+    assert "fail" == listed["in_doubt_policy"]
+    assert None is messaging(*words, "--json").json["in_doubt_policy"]
 
 
 def test_no_template_is_told_with_how_to_make_one(messaging: CommandLine) -> None:
@@ -113,6 +128,10 @@ def test_no_template_is_told_with_how_to_make_one(messaging: CommandLine) -> Non
         (["hi", "--text", "{% for a in b %}"], "The template is wrong in line 1"),
         (["hi", "--text", "a", "--var", "b=c"], "The text does not use b: leave --var out."),
         (["hi", "--file", "none.txt"], "none.txt cannot be read: No such file or directory."),
+        (
+            ["hi", "--text", "a", "--in-doubt-policy", "guess"],
+            "--in-doubt-policy takes one of reconcile, hold, resend, fail.",
+        ),
         ([" hi", "--text", "a"], "A template's name has 1 to 100 characters"),
         (["", "--text", "a"], "A template's name has 1 to 100 characters"),
         (["h" * 101, "--text", "a"], "A template's name has 1 to 100 characters"),

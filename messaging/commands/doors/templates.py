@@ -35,13 +35,20 @@ def put(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="For messages that do not give it; repeatable."),
     ] = None,
+    in_doubt_policy: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="reconcile, hold, resend or fail; else the setting's."),
+    ] = None,
     json: Json = False,
 ) -> ExitCode:
     """Store a template, in place of one that has this name."""
     from messaging.commands import templates
     from messaging.commands.screen import Screen
 
-    return templates.put(Screen(json=json), name, text=text, file=file, defaults=var or [])
+    wish = templates.Wish(
+        name=name, text=text, file=file, defaults=var or [], in_doubt_policy=in_doubt_policy
+    )
+    return templates.put(Screen(json=json), wish)
 
 
 def list_all(json: Json = False) -> ExitCode:
