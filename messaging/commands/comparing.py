@@ -188,8 +188,8 @@ def _conclude(screen: Screen, result: Comparison, *, applied: bool) -> ExitCode:
     done = sum(result.done.values())
     if done < wanted:
         screen.bad(
-            f"{count(wanted - done, 'message')} changed while this ran, and were left as they "
-            "are: stop the workers, and run it again."
+            f"Changed while this ran, and left as it is: {count(wanted - done, 'message')}. Stop "
+            "the workers, and run it again."
         )
         return ExitCode.UNSUCCESSFUL
     screen.good(

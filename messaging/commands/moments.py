@@ -43,7 +43,13 @@ def past(text: str, now: datetime, name: str) -> datetime:
     """
     written = text.strip()
     if written.startswith("-"):
-        return now - (moment(f"+{written[1:]}", now, name) - now)
+        try:
+            return now - (moment(f"+{written[1:]}", now, name) - now)
+        except (Refused, OverflowError):
+            raise Refused(
+                f"{name} {plain(written)[:40]!r} is no time: write 2026-11-25T09:00:00Z, or -10m "
+                "for ten minutes ago."
+            ) from None
     time = moment(written, now, name)
     if time > now:
         raise Refused(f"{name} {plain(written)[:40]!r} is still to come: give a time that was.")
