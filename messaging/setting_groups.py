@@ -6,6 +6,8 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from messaging.domain.job import InDoubtPolicy
 
+TWILIO_GIVES_UP = 26.0
+"""Seconds after which Twilio's own server gives up on a request."""
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

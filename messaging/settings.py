@@ -24,6 +24,7 @@ from pydantic import (
 
 from messaging.errors import Misconfigured
 from messaging.setting_groups import (
+    TWILIO_GIVES_UP,
     DraftSettings,
     PostgresSettings,
     ProtocolSettings,
@@ -109,12 +110,18 @@ class Settings(
             )
         if bool(self.twilio_api_key) != bool(self.twilio_api_secret):
             yield "TWILIO_API_KEY and TWILIO_API_SECRET go together: set both."
+        yield from self._misfits_of_times()
+
+    def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout
         if self.send_lease <= longest_send:
             yield (
                 f"MESSAGING_SEND_LEASE must be more than {longest_send:g} s, the longest that a "
                 "send can take (MESSAGING_SEND_DEADLINE, _CONNECT_TIMEOUT and _READ_TIMEOUT)."
             )
+        latest = longest_send if self.twilio_api_base_url else self.send_deadline + TWILIO_GIVES_UP
+        if self.quiescence <= latest:
+            yield f"MESSAGING_QUIESCENCE must be more than {latest:g} s: texts would go out twice."
         if self.entry_lease <= self.send_lease:
             yield "MESSAGING_ENTRY_LEASE must be more than MESSAGING_SEND_LEASE."
 
@@ -140,11 +147,8 @@ class Settings(
         """The public scheme and host that signatures are checked against."""
         if self.public_base_url:
             return self.public_base_url
-        return (
-            "/".join(self.twilio_status_callback_url.split("/")[:3])
-            if (self.twilio_status_callback_url)
-            else None
-        )
+        url = self.twilio_status_callback_url
+        return "/".join(url.split("/")[:3]) if url else None
 
     @property
     def sends_per_second(self) -> float | None:

@@ -71,6 +71,11 @@ def test_a_problem_never_quotes_the_value() -> None:
         ({"TWILIO_API_SECRET": "hidden"}, "TWILIO_API_KEY and TWILIO_API_SECRET go together"),
         ({"MESSAGING_SEND_LEASE": "18"}, "MESSAGING_SEND_LEASE must be more than 18 s"),
         ({"MESSAGING_READ_TIMEOUT": "37"}, "MESSAGING_SEND_LEASE must be more than 45 s"),
+        ({"MESSAGING_QUIESCENCE": "31"}, "MESSAGING_QUIESCENCE must be more than 31 s"),
+        (
+            {"MESSAGING_QUIESCENCE": "18", "TWILIO_API_BASE_URL": "http://localhost:8010"},
+            "MESSAGING_QUIESCENCE must be more than 18 s",
+        ),
         ({"MESSAGING_ENTRY_LEASE": "45"}, "MESSAGING_ENTRY_LEASE must be more than"),
     ],
 )
@@ -98,6 +103,7 @@ def test_all_contradictions_are_reported_at_once() -> None:
         {"TWILIO_NATIVE_SCHEDULING": "true", "TWILIO_MESSAGING_SERVICE_SID": SERVICE},
         {"TWILIO_API_KEY": "SK1", "TWILIO_API_SECRET": "hidden"},
         {"MESSAGING_SEND_LEASE": "18.1"},
+        {"MESSAGING_QUIESCENCE": "31.1"},
         {"MESSAGING_ENTRY_LEASE": "45.1"},
     ],
 )
