@@ -7,7 +7,7 @@ twice.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -42,30 +42,42 @@ class _Place:
     uri: str | None = None
 
 
-def pages(ask: Ask, since: datetime) -> Iterator[tuple[Listed, ...] | Unanswered]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """How the list is read: by whom, how far back, and how patiently."""
+
+    ask: Ask
+    begin: datetime
+    pauses: Sequence[float]
+
+
+def pages(
+    ask: Ask, since: datetime, pauses: Sequence[float] = PAUSES
+) -> Iterator[tuple[Listed, ...] | Unanswered]:
     """What the account sent and Twilio created since then, in parts; nothing after Unanswered.
 
     Whole seconds count, as Twilio's times have no fractions.
     """
     begin = since.replace(microsecond=0)
+    reader = _Reader(ask=ask, begin=begin, pauses=pauses)
     for sent_since in (None, begin.astimezone(UTC).date()):
-        for part in _walk(ask, begin, _Place(sent_since=sent_since)):
+        for part in _walk(reader, _Place(sent_since=sent_since)):
             yield part
             if isinstance(part, Unanswered):
                 return
 
 
-def _walk(ask: Ask, begin: datetime, first: _Place) -> Iterator[tuple[Listed, ...] | Unanswered]:
+def _walk(reader: _Reader, first: _Place) -> Iterator[tuple[Listed, ...] | Unanswered]:
     place: _Place | None = first
     while place is not None:
-        page = _patiently(ask, place)
+        page = _patiently(reader, place)
         if isinstance(page, Unanswered):
             yield page
             return
         if place.uri and place.uri == page.next_uri:
             yield Unanswered(reason="Twilio's list goes round in a circle.")
             return
-        recent = [message for message in page.messages if _is_since(message, begin)]
+        recent = [message for message in page.messages if _is_since(message, reader.begin)]
         yield tuple(message for message in recent if message.direction.startswith("outbound"))
         place = _next(page, place, is_old=not recent and place.sent_since is None)
 
@@ -78,13 +90,13 @@ def _next(page: Page, place: _Place, *, is_old: bool) -> _Place | None:
     return _Place(sent_since=place.sent_since, uri=page.next_uri)
 
 
-def _patiently(ask: Ask, place: _Place) -> Page | Unanswered:
-    for pause in PAUSES:
-        page = ask(lambda api: _read(api, place))
+def _patiently(reader: _Reader, place: _Place) -> Page | Unanswered:
+    for pause in reader.pauses:
+        page = reader.ask(lambda api: _read(api, place))
         if not isinstance(page, _Later):
             return page
         time.sleep(pause)
-    return ask(lambda api: _read(api, place))
+    return reader.ask(lambda api: _read(api, place))
 
 
 async def _read(api: Api, place: _Place) -> Page | Unanswered:
