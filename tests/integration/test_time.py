@@ -186,6 +186,44 @@ def test_an_unseen_answer_follows_the_jobs_policy(
 
 
 @pytest.mark.parametrize(
+    ("of_job", "of_template", "status"),
+    [
+        (None, "hold", "held"),
+        (None, "fail", "failed"),
+        (None, None, "in_doubt"),
+        ("fail", "hold", "failed"),
+        ("reconcile", "hold", "in_doubt"),
+    ],
+)
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_job_without_a_policy_follows_its_templates(
+    rt: Runtime,
+    db: Database,
+    twilio: Simulator,
+    of_job: str | None,
+    of_template: str | None,
+    status: str,
+    dies: bool,
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.RESET_BEFORE))
+    template = db.execute(
+        "insert into message_templates (name, content_template, in_doubt_policy) "
+        "values ('code', 'Hello', %s) returning id",
+        [of_template],
+    ).fetchall()[0][0]
+    id = JobId(insert(db, template_id=template, in_doubt_policy=of_job))
+    if dies:
+        take(rt)
+        with rt.db.connection() as conn:
+            jobs.claim(conn, [id], timedelta(seconds=-1))
+        upkeep.sweep(rt)
+        reconciliation.reconcile(rt)
+    else:
+        work(rt)
+    assert status == row(db, id).status
+
+
+@pytest.mark.parametrize(
     ("policy", "status"), [("hold", "held"), ("fail", "failed"), ("resend", "pending")]
 )
 def test_a_job_that_was_swept_follows_its_policy_too(

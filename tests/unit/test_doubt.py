@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from messaging.domain.answers import Listed
 from messaging.domain.doubt import (
     CLEAN_READS,
+    TRIAL_PREFIX,
     Doubt,
     LookAgain,
     by_policy,
@@ -90,6 +91,15 @@ def test_of_several_the_earliest_is_ours() -> None:
     assert first == find_own(DOUBT, [undated, second, first], owned=[])
     assert second == find_own(DOUBT, [undated, second, first], owned=[Sid("SM1")])
     assert undated == find_own(DOUBT, [undated], owned=[])
+
+
+def test_what_a_trial_account_puts_before_each_text_is_taken_off() -> None:
+    prefixed = listed("SM2", body=f"{TRIAL_PREFIX}Hello", created=NOW)
+    exact = listed("SM1", created=NOW + SECOND)
+    assert prefixed == find_own(DOUBT, [prefixed], owned=[])
+    assert exact == find_own(DOUBT, [prefixed, exact], owned=[])
+    for body in (f"{TRIAL_PREFIX}Hello!", TRIAL_PREFIX, f"{TRIAL_PREFIX}{TRIAL_PREFIX}Hello"):
+        assert None is find_own(DOUBT, [listed(body=body)], owned=[])
 
 
 def test_an_empty_list_shows_nothing() -> None:

@@ -183,6 +183,37 @@ def test_whatever_an_attempt_comes_to_has_its_own_words(
             event("recalled", details={"status": "canceled"}),
             ("Twilio dropped it: it is canceled.", Tone.PLAIN),
         ),
+        (
+            event(
+                "resolved",
+                twilio_sid=SID,
+                details={"decision": "sent", "status": "sent", "by": "Ann"},
+            ),
+            (f"Ann decided that Twilio has it ({SID}).", Tone.PLAIN),
+        ),
+        (
+            event("resolved", details={"decision": "resend", "status": "scheduled", "by": "Ann"}),
+            (
+                "Ann decided that it did not go out, and put it back until its time.",
+                Tone.PLAIN,
+            ),
+        ),
+        (event("resolved"), ("Somebody decided about it.", Tone.PLAIN)),
+        (
+            event("held", details={"reason": "two are alike", "by": None}),
+            (
+                "It was compared with Twilio, and it is held for a person: two are alike.",
+                Tone.DOUBT,
+            ),
+        ),
+        (
+            event("reconciled", twilio_sid=SID, details={"status": "sent", "by": "Ann"}),
+            (f"Ann compared it with Twilio, which has it ({SID}).", Tone.GOOD),
+        ),
+        (
+            event("gone_at_twilio"),
+            ("Twilio was asked, and no longer has it: it was deleted there.", Tone.BAD),
+        ),
         (event("canceled"), ("It was canceled.", Tone.PLAIN)),
         (event("moon_landing", details={"reason": "why not"}), ("Moon landing: why not.",
                                                                 Tone.PLAIN)),
