@@ -134,7 +134,7 @@ class Server(ABC):
             port = self._choose_port()
             self._process = self._run(self._program(place, port))
             if self._comes_up(self._process, place, port):
-                (self.folder / "port").write_text(f"{port}\n")
+                secret.write_private(self.folder / "port", f"{port}\n")
                 return
             self._process.kill()
             if is_free(port):  # so the port was not what it failed for
