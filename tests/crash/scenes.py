@@ -1,6 +1,6 @@
 """Scenes: a text, the place at which its process is held and killed, and how it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -8,7 +8,8 @@ from itertools import count
 
 from messaging import Draft, JobId
 from messaging.domain.job import InDoubtPolicy
-from messaging.local.simulator import Kind, Match, Rule
+from messaging.local.simulator import Call, Kind, Match, Rule
+from messaging.local.simulator.api import call_of
 from tests.crash.endings import Ending
 from tests.crash.gates import Gate, Gates, Moment
 from tests.stack.batch import recipient
@@ -16,9 +17,14 @@ from tests.stack.stack import Stack
 
 SILENT = Rule(kind=Kind.CALLBACK_LOST)
 """No callback tells what became of the text."""
-HANGING = {Kind.HANG_BEFORE, Kind.HANG_AFTER, Kind.HANG_MIDWAY}
+_HANGING = {Kind.HANG_BEFORE, Kind.HANG_AFTER, Kind.HANG_MIDWAY}
 LIMIT = 30.0
 _numbers = count()
+
+
+def once(kind: Kind, call: Call = Call.CREATE) -> Rule:
+    """This happens to the first request alone."""
+    return Rule(kind=kind, call=call, count=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +42,13 @@ class Play:
     """Scenes that are played at the same time with one process, each with a text of its own."""
 
     def __init__(self, stack: Stack, gates: Gates, title: str, scenes: Mapping[str, Scene]) -> None:
-        """Arms every gate and every fault. The texts are called by the title and their scene."""
+        """Nothing happens yet. The texts are called by the title and their scene."""
         self.stack = stack
-        self.gates = gates
         self.title = title
         self.scenes = scenes
         self.ids: dict[str, JobId] = {}
-        for name in scenes:
-            self._arm(name)
+        self._gates = gates
+        self._shut: list[Gate] = []
 
     def body(self, name: str) -> str:
         """The words of a scene's text."""
@@ -52,21 +57,34 @@ class Play:
     def enqueue(
         self, *names: str, priority: int = 0, scheduled_for: datetime | None = None
     ) -> None:
-        """Hands the texts of these scenes over."""
+        """Arms these scenes and hands their texts over."""
         for name in names:
-            (answer,) = self.stack.messaging.enqueue_many(
-                [
-                    Draft(
-                        to=recipient(next(_numbers)),
-                        body=self.body(name),
-                        priority=priority,
-                        in_doubt_policy=self.scenes[name].policy,
-                        scheduled_for=scheduled_for,
-                    )
-                ]
+            self.arm(name)
+            draft = Draft(
+                to=recipient(next(_numbers)),
+                body=self.body(name),
+                priority=priority,
+                in_doubt_policy=self.scenes[name].policy,
+                scheduled_for=scheduled_for,
             )
+            (answer,) = self.stack.messaging.enqueue_many([draft])
             assert answer.id is not None
             self.ids[name] = answer.id
+
+    def arm(self, name: str) -> None:
+        """Shuts the scene's gate and adds its faults, but those of calls that name no text."""
+        if gate := self._gate(name):
+            self._gates.shut(gate)
+            self._shut.append(gate)
+        for rule in self.scenes[name].rules:
+            if rule.call is Call.CREATE:
+                self.stack.twilio.faults.add(replace(rule, match=Match(body=self.body(name))))
+
+    def arm_calls(self, name: str) -> None:
+        """Adds the scene's faults of calls that name no text: they hit whoever comes next."""
+        for rule in self.scenes[name].rules:
+            if rule.call is not Call.CREATE:
+                self.stack.twilio.faults.add(rule)
 
     def wait_until_held(self, *names: str) -> None:
         """Returns when the process is held at the places of these scenes."""
@@ -74,15 +92,36 @@ class Play:
             held = self.stack.comes_true(partial(self._is_held, name), LIMIT)
             assert held, f"{name!r} was not reached; jobs: {self.stack.jobs()}"
 
+    def wait_until(self, name: str, condition: str) -> None:
+        """Returns when this is true of the scene's row."""
+        statement = f"select exists (select from message_jobs where id = %s and ({condition}))"
+
+        def is_true() -> bool:
+            row = self.stack.db.execute(statement.encode(), [self.ids[name]]).fetchone()
+            return row == (True,)
+
+        assert self.stack.comes_true(is_true, LIMIT), f"{name!r} does not come to {condition}"
+
+    def bring_forward(self, *names: str) -> None:
+        """Lets the time that these jobs wait for, a lease or a pause, be over now."""
+        self._put(names, "now()")
+
+    def put_off(self, *names: str) -> None:
+        """Nobody looks at these jobs until they are brought forward."""
+        self._put(names, "now() + interval '1 hour'")
+
     def open(self) -> None:
         """Opens all gates; to be called once nobody is there any more who could go on."""
-        self.gates.open(filter(None, map(self._gate, self.scenes)))
+        self._gates.open(self._shut)
+        self._shut.clear()
 
-    def _arm(self, name: str) -> None:
-        if gate := self._gate(name):
-            self.gates.shut(gate)
-        for rule in self.scenes[name].rules:
-            self.stack.twilio.faults.add(replace(rule, match=Match(body=self.body(name))))
+    def _put(self, names: Iterable[str], due_at: str) -> None:
+        ids = [self.ids[name] for name in names]
+        statement = (
+            f"update message_jobs set due_at = {due_at} where id = any(%s) and status in "
+            "('processing', 'in_doubt', 'retrying', 'pending') or id = any(%s) and recall <> ''"
+        )
+        self.stack.db.execute(statement.encode(), [ids, ids])
 
     def _gate(self, name: str) -> Gate | None:
         scene = self.scenes[name]
@@ -92,6 +131,9 @@ class Play:
 
     def _is_held(self, name: str) -> bool:
         if gate := self._gate(name):
-            return self.gates.somebody_waits_at(gate)
-        bodies = {held.body for held in self.stack.twilio.holds.held}
-        return self.body(name) in bodies
+            return self._gates.somebody_waits_at(gate)
+        (call,) = {rule.call for rule in self.scenes[name].rules if rule.kind in _HANGING}
+        return any(
+            call_of(held.turn.request) is call and held.body in ("", self.body(name))
+            for held in self.stack.twilio.holds.held
+        )

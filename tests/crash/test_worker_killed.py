@@ -6,18 +6,13 @@ from messaging.domain.job import InDoubtPolicy
 from messaging.local.simulator import Kind, Rule
 from tests.crash.endings import NOT_SENT, Ending, assert_ends, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
-from tests.crash.scenes import SILENT, Play, Scene
+from tests.crash.scenes import SILENT, Play, Scene, once
 from tests.stack.stack import Stack
 
 FOUND = Ending(journal=("swept", "reconciled"))
 """Twilio's list showed the text."""
 AGAIN = Ending(attempt=2, journal=("swept", "reconciled", "settled"))
 """Twilio's list did not show it, in two clean reads: it was sent again."""
-
-
-def once(kind: Kind) -> Rule:
-    """This happens to the first request alone."""
-    return Rule(kind=kind, count=1)
 
 
 SCENES = {
