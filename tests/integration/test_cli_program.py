@@ -19,7 +19,7 @@ SLOW = {"celery", "fastapi", "kombu", "phonenumbers", "psycopg", "pydantic", "re
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
 COMMANDS = {
     "up", "simulator", "migrate", "check", "send", "enqueue", "show", "explain", "cancel",
-    "reschedule", "template", "queues", "stats",
+    "reschedule", "template", "queues", "stats", "held", "resolve", "reconcile",
 }  # fmt: skip
 
 
@@ -120,6 +120,9 @@ def test_wrong_words_are_refused_in_a_sentence(
         ["cancel", NOBODY],
         ["reschedule", NOBODY, "--at", "+1h"],
         ["template", "list"],
+        ["held"],
+        ["resolve", NOBODY, "--resend"],
+        ["reconcile", "--since", "-1h"],
         ["migrate"],
         ["migrate", "--status"],
         ["send", "--to", "+14155552671", "--body", "Hello"],

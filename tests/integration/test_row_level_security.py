@@ -14,7 +14,7 @@ from messaging.domain.job import JobId
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import messages
 from messaging.postgres.migrate import migrate
-from tests.integration.databases import Database, one, rolled_back, supabase
+from tests.integration.databases import Database, force, one, rolled_back, supabase
 from tests.integration.story import TO, entries, insert, kinds
 
 LATER = datetime(2090, 1, 1, tzinfo=UTC)
@@ -107,6 +107,9 @@ def test_a_user_reads_only_its_own_messages(db: Database) -> None:
         "select * from messaging.enqueue('[]')",
         "select messaging.cancel(gen_random_uuid())",
         "select messaging.reschedule(gen_random_uuid(), now())",
+        "select messaging.resolve(gen_random_uuid(), 'cancel')",
+        "select messaging.resolve_as('Ann', gen_random_uuid(), 'cancel')",
+        "select from messaging.held_messages",
         "select messaging.settle('[]')",
         "select messaging.record_receipts('[]')",
         "select messaging.promote(1)",
@@ -163,7 +166,17 @@ def test_the_service_role_keeps_templates(db: Database) -> None:
         assert refused(db, "delete from messaging.message_events")
 
 
-@pytest.mark.parametrize("view", ["sent_today", "failed_recently"])
+def test_the_service_role_decides_about_what_is_held(db: Database) -> None:
+    id = force(db, "held", user_id=ANN)
+    db.execute("delete from pgmq.q_sms_queue")
+    with signed_in(db, "service_role"):
+        assert "pending" == one(db, "select messaging.resolve(%s, 'resend')", id)
+        assert "service_role" == one(db, "select details ->> 'by' from messaging.message_events")
+        db.execute("reset role")
+        assert [{"job_id": str(id)}] == entries(db)
+
+
+@pytest.mark.parametrize("view", ["sent_today", "failed_recently", "held_messages"])
 def test_the_service_role_reads_the_dashboard(db: Database, view: str) -> None:
     with signed_in(db, "service_role"):
         assert not refused(db, f"select from messaging.{view}")

@@ -103,6 +103,7 @@ def test_sending_again_is_a_new_message(db: Database, shown: dict[str, list[Rows
 
 def test_a_held_message_is_settled_once(db: Database, shown: dict[str, list[Rows]]) -> None:
     """The page's three answers exclude each other: after the first, the others change nothing."""
+    assert [[("sent",)], [("not_held",)], [("not_held",)], []] == shown["Held messages"]
     assert "sent" == one(db, "select status from message_jobs where id = %s", HELD)
 
 
