@@ -34,6 +34,12 @@ class Impatience:
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY):
-            with contextlib.suppress(KombuError, OSError):
+            # A connection for each time: tests kill Redis, and reset kombu's pools of them.
+            with (
+                contextlib.suppress(KombuError, OSError),
+                self._app.connection_for_write() as connection,
+            ):
                 for name in _TASKS:
-                    self._app.send_task(name, queue="upkeep", retry=False, expires=_EVERY)
+                    self._app.send_task(
+                        name, queue="upkeep", connection=connection, retry=False, expires=_EVERY
+                    )
