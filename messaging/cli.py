@@ -15,6 +15,7 @@ from messaging.commands.doors import (
     handing_over,
     looking,
     measuring,
+    proving,
     running,
     templates,
 )
@@ -58,7 +59,7 @@ def _messaging(
         typer.echo(context.get_help())
 
 
-for _doors in (running, measuring, handing_over, looking, changing, deciding, templates):
+for _doors in (running, measuring, proving, handing_over, looking, changing, deciding, templates):
     _doors.add_to(app)
 
 

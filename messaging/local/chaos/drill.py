@@ -10,7 +10,6 @@ from messaging.errors import Unreachable
 from messaging.local.chaos.crew import Crew
 from messaging.local.chaos.log import Log
 from messaging.local.chaos.options import ChaosOptions
-from messaging.local.chaos.outcome import Done
 from messaging.local.chaos.plan import plan
 from messaging.local.chaos.producer import Producer
 from messaging.local.chaos.recovery import Holdings
@@ -49,6 +48,7 @@ class Drill:
         self._say = say
         self._settings = site.settings
         self._told = 0.0
+        self.commits_again = 0
         self.log = Log()
         self._trouble = Trouble(site, crew, roll, self.log, options.seed)
 
@@ -93,7 +93,7 @@ class Drill:
             self._say(f"trouble begins: {seconds:g} s, {len(events)} events")
             self._live_through(seconds)
             self._heal(producer)
-            self._commits_again = producer.again
+            self.commits_again = producer.again
         return watch.seen()
 
     def _producer(self, left: Sequence[Handful], seconds: float) -> Producer:
@@ -125,15 +125,6 @@ class Drill:
             time.sleep(_STEP)
         if producer.handed_over < sum(len(one.texts) for one in self._all[1:]):
             raise Unreachable("Not every text could be handed over: Postgres did not take them.")
-
-    def done(self) -> Done:
-        """What was done, once it is over."""
-        return Done(
-            kills=dict(self.log.kills),
-            others=dict(self.log.others),
-            faults=dict(self.log.faults),
-            commits_again=self._commits_again,
-        )
 
     @property
     def longest_wait(self) -> float:

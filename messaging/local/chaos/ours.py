@@ -1,4 +1,4 @@
-"""Our side: the service as it is installed, with every kind of process twice or so."""
+"""Our side: the service as it is installed, with two of nearly every process."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,9 +57,9 @@ order by id
 
 
 class Ours:
-    """Two web processes, a bridge, two beats, a worker with threads and one with children."""
+    """Two of each process, as where one must not be missed, and a worker with children."""
 
-    is_baseline = False
+    name = "messaging"
 
     def __init__(self, site: Site) -> None:
         """The database gets its tables; nothing starts yet."""
@@ -78,8 +78,8 @@ class Ours:
         self._web_ports = web
         return [
             *(self._post(f"web-{n}", Victim.WEB, WEB, n, port) for n, port in enumerate(web, 1)),
-            self._post("bridge", Victim.BRIDGE, BRIDGE),
-            self._post("worker", Victim.WORKER, WORKER),
+            *(self._post(f"bridge-{n}", Victim.BRIDGE, BRIDGE, n) for n in (1, 2)),
+            *(self._post(f"worker-{n}", Victim.WORKER, WORKER, n) for n in (1, 2)),
             self._post("prefork", Victim.PARENT, PREFORK),
             *(self._post(f"beat-{n}", Victim.BEAT, BEAT, n) for n in (1, 2)),
         ]

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from messaging.local.chaos.comparison import Findings
 from messaging.local.chaos.doubts import Doubts
+from messaging.local.chaos.records import Happening, Job
 from messaging.local.chaos.recovery import Recovery
+from messaging.local.twilio import Accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,42 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something that was done, in words; `at` is in seconds from the beginning of the trouble."""
+
+    at: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How it went: texts that Twilio accepted in each second, and all that was done."""
+
+    accepted: Sequence[int]
+    moments: Sequence[Moment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """A text with which something is wrong, and all that both records know of it."""
+
+    wrong: Sequence[str]
+    job: Job | None
+    journal: Sequence[Happening]
+    ledger: Sequence[Accepted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Everything about one run. Times are in seconds."""
 
+    is_passed: bool
+    """Whether every text was sent once, and nothing is left behind."""
+
     sender: str
     is_baseline: bool
-    began: datetime
+    began: str
+    """In ISO 8601, UTC."""
     seed: int
     messages: int
     planned_kills: int
@@ -59,8 +90,6 @@ class Outcome:
     """How many there were in all."""
     left: Sequence[str]
     """Processes of the run that were still there after it."""
-
-    @property
-    def is_passed(self) -> bool:
-        """Whether every text was sent once, and nothing is left behind."""
-        return self.findings.is_clean and not self.left
+    course: Course
+    dossiers: Sequence[Dossier]
+    """Of the first texts with which something is wrong."""

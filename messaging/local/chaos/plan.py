@@ -46,13 +46,13 @@ class Mishap(StrEnum):
 
 
 SHARES: Mapping[Victim, int] = {
-    Victim.CHILD: 14,
-    Victim.REDIS: 9,
-    Victim.BACKEND: 8,
-    Victim.POSTGRES: 6,
-    Victim.WORKER: 6,
-    Victim.PARENT: 5,
-    Victim.BRIDGE: 5,
+    Victim.CHILD: 20,
+    Victim.REDIS: 8,
+    Victim.BACKEND: 5,
+    Victim.POSTGRES: 3,
+    Victim.WORKER: 9,
+    Victim.PARENT: 4,
+    Victim.BRIDGE: 4,
     Victim.WEB: 4,
     Victim.BEAT: 3,
 }
@@ -155,11 +155,12 @@ def _pauses(dice: Random, seconds: float, send_lease: float) -> Iterator[Pause]:
 
 
 def _outages(dice: Random, seconds: float) -> Iterator[Outage]:
+    longest = min(10.0, 1.5 + seconds / 100)  # in a short run the work must go on at times
     pairs = [(line, mishap) for line in Line for mishap in Mishap]
     for at, (line, mishap) in zip(_times(dice, seconds, each=3), _turns(dice, pairs), strict=False):
         yield Outage(
             at=at,
-            lasts=0.0 if mishap is Mishap.CUT else dice.uniform(1.0, 5.0),
+            lasts=0.0 if mishap is Mishap.CUT else dice.uniform(0.5, longest),
             line=line,
             mishap=mishap,
             late=dice.uniform(0.02, 0.3),

@@ -3,7 +3,8 @@
 A text counts where its queue entry's lease ran out before anybody claimed it (not yet sent), or
 where its attempt was swept (in doubt). Time runs from the first kill that may have been it: the
 first one after the lease or the claim, of anybody who may hold messages. So it is never too
-short. It ends when Twilio accepts the text or, in doubt, when its SID is known.
+short. Not yet sent, it ends when Twilio accepts the text, or when its next attempt is in doubt
+and so another story; in doubt, it ends when the text's SID is known.
 """
 
 from bisect import bisect_left
@@ -51,11 +52,8 @@ class Recovery:
     p99: float | None
     longest: float | None
     limit: float
-
-    @property
-    def is_within(self) -> bool:
-        """Whether 99 of 100 took no longer than they may."""
-        return self.p99 is None or self.p99 <= self.limit
+    is_within: bool
+    """Whether 99 of 100 took no longer than they may."""
 
 
 def unsent(records: Records, holdings: Holdings, blows: Sequence[float], times: Times) -> Recovery:
@@ -66,13 +64,13 @@ def unsent(records: Records, holdings: Holdings, blows: Sequence[float], times: 
         busy[job].append(claimed)
     for row in records.journal or ():
         busy[row.job_id].append(row.at)
-    seconds = [
-        accepted[job] - blow
-        for job, leases in holdings.leases.items()
-        if job in accepted
-        and (lease := _last_in_vain(leases, busy[job], accepted[job], times)) is not None
-        and (blow := _first(blows, lease, lease + times.entry_lease)) is not None
-    ]
+    seconds = []
+    for job, leases in holdings.leases.items():
+        ends = [moment for moment in (*busy[job], accepted.get(job)) if moment is not None]
+        lease = _last_in_vain(leases, ends, times)
+        blow = _first(blows, lease, lease + times.entry_lease) if lease is not None else None
+        if lease is not None and blow is not None:
+            seconds.append(min(end for end in ends if end > lease) - blow)
     return _recovery(seconds, times.unsent)
 
 
@@ -93,15 +91,13 @@ def in_doubt(
     return _recovery(seconds, times.in_doubt)
 
 
-def _last_in_vain(
-    leases: Sequence[float], busy: Sequence[float], accepted: float, times: Times
-) -> float | None:
-    """The last lease before the acceptance that ran out with nothing done under it."""
+def _last_in_vain(leases: Sequence[float], ends: Sequence[float], times: Times) -> float | None:
+    """The last lease that ran out with nothing done under it, but something later."""
     in_vain = [
         lease
         for lease in leases
-        if lease + times.entry_lease <= accepted
-        and not any(lease <= moment <= lease + times.entry_lease for moment in busy)
+        if any(end > lease for end in ends)
+        and not any(lease <= end <= lease + times.entry_lease for end in ends)
     ]
     return in_vain[-1] if in_vain else None
 
@@ -141,10 +137,14 @@ def _accepted(records: Records) -> dict[str, float]:
 
 
 def _recovery(seconds: Sequence[float], limit: float) -> Recovery:
+    if not seconds:
+        return Recovery(texts=0, p50=None, p99=None, longest=None, limit=limit, is_within=True)
+    p99 = round(percentile(seconds, 0.99), 1)
     return Recovery(
         texts=len(seconds),
-        p50=round(percentile(seconds, 0.5), 1) if seconds else None,
-        p99=round(percentile(seconds, 0.99), 1) if seconds else None,
-        longest=round(max(seconds), 1) if seconds else None,
+        p50=round(percentile(seconds, 0.5), 1),
+        p99=p99,
+        longest=round(max(seconds), 1),
         limit=limit,
+        is_within=p99 <= limit,
     )

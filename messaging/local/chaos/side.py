@@ -14,7 +14,7 @@ from messaging.local.chaos.texts import Handful
 class Side(Protocol):
     """A way to send texts that are rows in Postgres, as processes that can be killed."""
 
-    is_baseline: bool
+    name: str
 
     def close(self) -> None:
         """Let go of what was opened."""
