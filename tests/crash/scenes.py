@@ -17,7 +17,11 @@ from tests.stack.stack import Stack
 
 SILENT = Rule(kind=Kind.CALLBACK_LOST)
 """No callback tells what became of the text."""
-_HANGING = {Kind.HANG_BEFORE, Kind.HANG_AFTER, Kind.HANG_MIDWAY}
+_STAGES = {
+    Kind.HANG_BEFORE: "before",
+    Kind.HANG_AFTER: "after",
+    Kind.HANG_MIDWAY: "midway",
+}
 LIMIT = 30.0
 _numbers = count()
 
@@ -132,8 +136,10 @@ class Play:
     def _is_held(self, name: str) -> bool:
         if gate := self._gate(name):
             return self._gates.somebody_waits_at(gate)
-        (call,) = {rule.call for rule in self.scenes[name].rules if rule.kind in _HANGING}
+        (rule,) = {rule for rule in self.scenes[name].rules if rule.kind in _STAGES}
         return any(
-            call_of(held.turn.request) is call and held.body in ("", self.body(name))
+            held.stage == _STAGES[rule.kind]
+            and call_of(held.turn.request) is rule.call
+            and held.body in ("", self.body(name))
             for held in self.stack.twilio.holds.held
         )
