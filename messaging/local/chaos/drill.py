@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import psycopg
 
@@ -10,7 +11,7 @@ from messaging.errors import Unreachable
 from messaging.local.chaos.crew import Crew
 from messaging.local.chaos.log import Log
 from messaging.local.chaos.options import ChaosOptions
-from messaging.local.chaos.plan import plan
+from messaging.local.chaos.plan import Event, Kill, plan
 from messaging.local.chaos.producer import Producer
 from messaging.local.chaos.recovery import Holdings
 from messaging.local.chaos.roll import Roll
@@ -78,12 +79,7 @@ class Drill:
         Returns what was seen of leases and claims.
         """
         seconds = self._options.duration.total_seconds()
-        events = plan(
-            seed=self._options.seed,
-            kills=self._options.kills,
-            seconds=seconds,
-            send_lease=self._settings.send_lease,
-        )
+        events = self._plan(seconds)
         self._site.keep_servers()
         with ExitStack() as stack:
             watch = stack.enter_context(Watch(self._site.connect))
@@ -95,6 +91,20 @@ class Drill:
             self._heal(producer)
             self.commits_again = producer.again
         return watch.seen()
+
+    def _plan(self, seconds: float) -> list[Event]:
+        events = plan(
+            seed=self._options.seed,
+            kills=self._options.kills,
+            seconds=seconds,
+            send_lease=self._settings.send_lease,
+        )
+        return [
+            replace(event, victim=self._side.stand_in(event.victim))
+            if isinstance(event, Kill)
+            else event
+            for event in events
+        ]
 
     def _producer(self, left: Sequence[Handful], seconds: float) -> Producer:
         return Producer(

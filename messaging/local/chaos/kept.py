@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
+import psycopg
+
 from messaging.errors import MessagingError
 from messaging.local.server import Server
 
@@ -34,7 +36,7 @@ class Kept:
         while not self._closing.wait(_LOOK):
             if self._server.exit_code() is not None or self._is_gone():
                 # What the killed one left behind may stand in the way for a moment.
-                with suppress(MessagingError, OSError):
+                with suppress(MessagingError, OSError, psycopg.Error):
                     self._server.launch()
                     self._on_start()
 

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from messaging.local.chaos.side import Again
 from messaging.local.chaos.texts import Handful
 
 _AGAIN = 0.2
@@ -67,7 +68,7 @@ class Producer:
             try:
                 with self._connect() as conn:
                     self._hand_all_over(conn, left, began)
-            except psycopg.Error:
+            except (psycopg.Error, Again):
                 self.again += 1
                 self._closing.wait(_AGAIN)
 

@@ -1,7 +1,6 @@
 """The report of a run: for a terminal, as JSON, and as a page that needs nothing else."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from messaging.local.chaos.chart import chart
 from messaging.local.chaos.outcome import Outcome
-from messaging.local.chaos.wording import Line, Section, Tone, headline, sections
+from messaging.local.chaos.wording import Section, Tone, headline, sections
 
 BASELINE = (
     "This is the baseline: plain Celery with the usual settings of somebody who knows it well, "
@@ -65,11 +64,5 @@ def _table(section: Section) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for line in section.lines:
-        table.add_row(line.name, *_cells(line))
+        table.add_row(line.name, Text(line.value, _STYLES[line.tone]), Text(line.remark))
     return table
-
-
-def _cells(line: Line) -> Sequence[Text]:
-    if len(line.value) > 12:  # a moment: it stands with its remark
-        return Text(""), Text(f"{line.value}, {line.remark}")
-    return Text(line.value, _STYLES[line.tone]), Text(line.remark)

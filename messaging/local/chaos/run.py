@@ -14,6 +14,7 @@ from messaging.local.chaos.drill import Drill
 from messaging.local.chaos.options import ChaosOptions, expect_writable
 from messaging.local.chaos.ours import Ours
 from messaging.local.chaos.outcome import Outcome
+from messaging.local.chaos.plain import Plain
 from messaging.local.chaos.roll import Roll
 from messaging.local.chaos.side import Side
 from messaging.local.chaos.site import Site
@@ -39,7 +40,7 @@ def run(options: ChaosOptions, say: Say) -> Outcome:
     clock = time.monotonic()
     roll = Roll()
     with new_folder("chaos") as folder, Site(folder, options.seed) as site:
-        with closing(Ours(site)) as side:
+        with closing(Plain(site) if options.baseline else Ours(site)) as side:
             found = _drill(options, site, side, folder, roll, say)
         if options.keep:
             _keep(folder, options.keep)

@@ -32,7 +32,7 @@ from messaging.local.chaos.roll import Roll
 from messaging.local.chaos.site import OURS, Site
 from messaging.local.ports import LOOPBACK
 
-_AGAIN = 0.1
+_AGAIN = 0.7
 """Seconds until an event is tried again whose victim is not there just now."""
 _WORKERS = (Victim.WORKER, Victim.PARENT)
 _BACKENDS = """

@@ -46,6 +46,8 @@ _FINDINGS = {
     "held": "waiting for a person",
     "journal": "with an attempt that has not exactly one end in the journal",
 }
+_OURS = ("held", "journal")
+"""What plain Celery does not have."""
 _TIMES = {
     "connect_timeout": "to connect to Twilio",
     "read_timeout": "to wait for its answer",
@@ -59,7 +61,7 @@ _TIMES = {
 def headline(outcome: Outcome) -> Line:
     """Whether it passed, in one line."""
     texts = count(outcome.committed, "text")
-    kills = count(sum(outcome.done.kills.values()), "kill -9", "kills -9")
+    kills = count(sum(outcome.done.kills.values()), "kill")
     if outcome.is_passed:
         said = f"{texts} through {kills}: none lost, none doubled."
         return Line(name="passed", value=said, tone=Tone.GOOD)
@@ -88,6 +90,8 @@ def _found(outcome: Outcome) -> Iterator[Line]:
     refused = outcome.statuses.get("failed", 0)
     yield Line(name="refused", value=f"{refused:,}", remark="by Twilio, for their number")
     for kind, ids in outcome.findings.by_kind.items():
+        if outcome.is_baseline and kind in _OURS:
+            continue
         yield Line(
             name=kind.replace("_", " "),
             value=f"{len(ids):,}",
@@ -146,7 +150,11 @@ def _place(outcome: Outcome) -> Iterator[Line]:
     took = span(timedelta(seconds=outcome.total_seconds))
     trouble = span(timedelta(seconds=outcome.trouble_seconds))
     yield Line(name="seed", value=str(outcome.seed), remark="makes the same plan again")
-    yield Line(name="when", value=outcome.began, remark=f"took {took}, with trouble for {trouble}")
+    yield Line(
+        name="when",
+        value="",
+        remark=f"{outcome.began}, took {took}, with trouble for {trouble}",
+    )
     cores = count(place.cores, "core")
     yield Line(name="machine", value=cores, remark=f"{place.system}, load {place.load:g} before")
     yield Line(name="versions", value="", remark=", ".join(versions))
@@ -160,4 +168,4 @@ def _counted(name: str, counts: Mapping[str, int]) -> Line:
 
 def _listed(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in ordered)
+    return ", ".join(f"{number:,} × {name.replace('_', ' ')}" for name, number in ordered)
