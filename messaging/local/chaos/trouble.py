@@ -85,8 +85,9 @@ class Trouble:
         return not self._agenda
 
     def step(self) -> None:
-        """Do what is due."""
-        while self._agenda and self._agenda[0].at <= self.seconds:
+        """Do what is due now, and not what becomes due meanwhile: others want their turn too."""
+        now = self.seconds
+        while self._agenda and self._agenda[0].at <= now:
             heapq.heappop(self._agenda).act()
 
     def _put(self, at: float, act: Callable[[], None]) -> None:
