@@ -55,6 +55,8 @@ class Links:
     postgres: Proxy
     redis: Proxy
     twilio: Proxy
+    web: Proxy
+    """Between Twilio and the web process."""
 
 
 class Stack:
@@ -122,7 +124,12 @@ class Stack:
 
     def _link(self, enter: Callable[[Proxy], Proxy]) -> Links:
         twilio = int(self.twilio.base_url.rpartition(":")[2])
-        ports = {"postgres": self._postgres.port, "redis": self.valkey.port, "twilio": twilio}
+        ports = {
+            "postgres": self._postgres.port,
+            "redis": self.valkey.port,
+            "twilio": twilio,
+            "web": self.web_port,
+        }
         return Links(**{name: enter(Proxy((LOOPBACK, port))) for name, port in ports.items()})
 
     def _detours(self) -> dict[str, str]:
@@ -132,6 +139,7 @@ class Stack:
             "DATABASE_URL": _at(given["DATABASE_URL"], links.postgres.port),
             "REDIS_URL": _at(given["REDIS_URL"], links.redis.port),
             "TWILIO_API_BASE_URL": _at(given["TWILIO_API_BASE_URL"], links.twilio.port),
+            "PUBLIC_BASE_URL": _at(given["PUBLIC_BASE_URL"], links.web.port),
         }
 
     @property
