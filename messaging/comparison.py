@@ -76,28 +76,31 @@ def compare(rt: Runtime, wish: Wish) -> Compared:
 
 
 def _compare(rt: Runtime, conn: Postgres, wish: Wish) -> Comparison:
-    if wish.apply:
-        _prepare(rt, conn)
     comparison.begin(conn)
     _read_list(rt, conn, wish.window)
+    bare = 0
+    for ids in _bare_rows(conn):
+        bare += len(ids)
+        if wish.apply:
+            prepare_jobs(rt, ids)
     comparison.judge(conn, wish.window, native=rt.settings.twilio_native_scheduling)
     _ask_for_missing(rt, conn)
     found = comparison.counts(conn)
     return Comparison(
         window=wish.window,
         seen=comparison.seen_count(conn),
-        bare=comparison.bare_count(conn),
+        bare=0 if wish.apply else bare,
         found=found,
         done=_apply(conn, wish) if wish.apply else {},
         examples={kind: comparison.findings(conn, kind, 0, EXAMPLES) for kind in Kind},
     )
 
 
-def _prepare(rt: Runtime, conn: Postgres) -> None:
-    """Bare rows get their numbers and texts, by which Twilio's messages are told."""
+def _bare_rows(conn: Postgres) -> Iterator[list[JobId]]:
+    """Rows that lack, until they are prepared, the number and the words they are told by."""
     last: JobId | None = None
     while ids := comparison.bare_rows(conn, last, _BATCH):
-        prepare_jobs(rt, ids)
+        yield ids
         last = ids[-1]
 
 

@@ -44,14 +44,9 @@ def note_seen(conn: Postgres, seen: Sequence[Seen]) -> None:
 
 
 def bare_rows(conn: Postgres, after: JobId | None, most: int) -> list[JobId]:
-    """Rows whose time has come and that are not prepared, in order, after the one given."""
+    """Rows that are not prepared and may be what Twilio has, in order, after the one given."""
     rows = conn.execute(query("comparison", "bare_rows"), {"after": after or _NO_ID, "most": most})
     return [JobId(id) for (id,) in rows]
-
-
-def bare_count(conn: Postgres) -> int:
-    """How many of these there are."""
-    return _number(conn, "bare_count")
 
 
 def seen_count(conn: Postgres) -> int:

@@ -314,8 +314,12 @@ def test_a_window_that_is_none_is_refused(
     assert (2, sentence) == (code, said[: len(sentence)])
 
 
-def test_rows_that_are_not_prepared_are_told(messaging: CommandLine, db: Database) -> None:
-    insert(db)
+def test_rows_that_are_not_prepared_are_told(
+    messaging: CommandLine, rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    held_at_twilio(rt, db, twilio)
+    insert(db, recipient_phone="(555) 555-0100", scheduled_for=clock.now() + timedelta(days=1))
+    insert(db, recipient_phone="(555) 555-0101")
     said = messaging("reconcile", "--since", "-1h").err
     assert "! 1 row cannot be compared yet: --apply prepares them first." in said
     assert 1 == messaging("reconcile", "--since", "-1h", "--json").json["not_prepared"]

@@ -54,26 +54,26 @@ select count(*)
 from seen_at_twilio
 
 -- name: bare_rows
--- Rows whose time has come and that are not prepared: their numbers and texts are not known yet.
--- Those with an id after this one, in order.
+-- Rows that are not prepared and whose numbers end as one does that Twilio texted and no job owns:
+-- what they say is not known yet. Those with an id after this one, in order.
+with ending as materialized (
+  select distinct right(seen.recipient, 7) as digits
+  from seen_at_twilio as seen
+  where not exists (select from public.message_jobs as j where j.twilio_sid = seen.sid)
+)
 select id
 from public.message_jobs
 where
   status in ('scheduled', 'pending')
   and prepared_at is null
-  and coalesce(scheduled_for, created_at) <= statement_timestamp()
   and id > %(after)s
+  and (
+    right(regexp_replace(recipient_phone, '\D', '', 'g'), 7) in (select digits from ending)
+    -- Digits of another script are ours only once they are prepared.
+    or octet_length(recipient_phone) > char_length(recipient_phone)
+  )
 order by id
 limit %(most)s
-
--- name: bare_count
--- How many of these there are.
-select count(*)
-from public.message_jobs
-where
-  status in ('scheduled', 'pending')
-  and prepared_at is null
-  and coalesce(scheduled_for, created_at) <= statement_timestamp()
 
 -- name: judge
 -- Says what each message that no job owns, and each job that it may be, comes to.
