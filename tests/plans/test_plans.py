@@ -8,11 +8,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from messaging.domain.decision import Answer, Decision, Wish
 from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import figures, jobs, messages
+from messaging.postgres import decisions, figures, jobs, messages
 from messaging.postgres.jobs import Postgres
 from tests.integration.databases import migrated, rolled_back
 
@@ -154,6 +155,11 @@ def enqueue(db: Postgres, run: int) -> None:
     assert (101, 99) == (results.count("created"), results.count("duplicate"))
 
 
+def resolve(db: Postgres, run: int) -> None:
+    wish = Wish(id=ids(38_001 + run, 1)[0], decision=Decision.SENT, sid=sids(600_000 + run, 1)[0])
+    assert Answer.SENT is decisions.resolve(db, wish)
+
+
 def own_rows(db: Postgres, run: int) -> None:
     user = f"00000000-0000-4000-9000-{run:012x}"
     rows = db.execute("select * from message_jobs where user_id = %s", [user]).fetchall()
@@ -190,6 +196,9 @@ def own_rows(db: Postgres, run: int) -> None:
         (lambda db, n: messages.show(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 3),
         (lambda db, n: messages.cancel(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 10),
         (lambda db, n: messages.events(db, ids(40_001 + n, 1)[0]), "message_events_job", 3),
+        (lambda db, _: decisions.held(db, 10), "message_jobs_due", 2500),
+        (lambda db, _: decisions.held_count(db), "message_jobs_due", 2500),
+        (resolve, "message_jobs_pkey", 10),
         (own_rows, "message_jobs_user", 150),
         (lambda db, _: figures.read(db), "message_jobs_sent_at", 70_000),
         (
@@ -202,7 +211,8 @@ def own_rows(db: Postgres, run: int) -> None:
         "claim", "standing", "unprepared", "promote", "sweep_processing", "restore_entries",
         "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
         "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
-        "show", "cancel", "events_of_job", "a user's own rows", "figures", "failed_recently",
+        "show", "cancel", "events_of_job", "held", "held_count", "resolve", "a user's own rows",
+        "figures", "failed_recently",
     ],
 )  # fmt: skip
 def test_a_hot_statement_reads_few_rows_and_by_its_index(
