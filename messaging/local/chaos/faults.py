@@ -11,24 +11,24 @@ Make = Callable[[Random], Rule]
 _ERRORS = (500, 502, 503, 504)
 
 
-def _some(kind: Kind, *, most: float = 0.5) -> Make:
-    return lambda dice: Rule(kind=kind, share=dice.uniform(0.1, most))
+def _some(kind: Kind, *, most: float = 0.3) -> Make:
+    return lambda dice: Rule(kind=kind, share=dice.uniform(0.05, most))
 
 
 def _error(kind: Kind, call: Call = Call.CREATE) -> Make:
     return lambda dice: Rule(
-        kind=kind, call=call, share=dice.uniform(0.2, 0.8), http_status=dice.choice(_ERRORS)
+        kind=kind, call=call, share=dice.uniform(0.05, 0.3), http_status=dice.choice(_ERRORS)
     )
 
 
 def _few(kind: Kind, call: Call = Call.CREATE) -> Make:
     """Requests that hang: each takes one of the places in flight until its read timeout."""
-    return lambda dice: Rule(kind=kind, call=call, share=0.3, count=dice.randint(5, 20))
+    return lambda dice: Rule(kind=kind, call=call, share=0.1, count=dice.randint(5, 20))
 
 
 def _slow(kind: Kind, longest_ms: int) -> Make:
     return lambda dice: Rule(
-        kind=kind, share=dice.uniform(0.2, 0.8), delay_ms=dice.randint(100, longest_ms)
+        kind=kind, share=dice.uniform(0.1, 0.5), delay_ms=dice.randint(100, longest_ms)
     )
 
 

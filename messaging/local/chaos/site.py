@@ -37,6 +37,8 @@ PROTOCOL = (
     "MESSAGING_QUIESCENCE",
 )
 """The times that a run takes from its own environment: nothing that leads to somebody's data."""
+CHUNK = 10
+"""Texts in a task: few, so that many tasks are interrupted, each at another place."""
 _START_LIMIT = 60.0
 _LATENCY_MS = 100
 """How long Twilio thinks, so that there is a middle of a request to hit."""
@@ -73,6 +75,7 @@ class Site:
         return {
             **Environment(given={}, added={}).with_simulator(twilio, web).variables,
             **protocol(),
+            "MESSAGING_CHUNK": str(CHUNK),
             "PATH": os.defpath,
             "HOME": str(self._folder),
             "LC_ALL": "C.UTF-8",
