@@ -51,6 +51,8 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
     if tasks <= 0:
         rt.wait(_FULL)
         return
+    if rt.throttle.has_forgotten(lane):
+        _hand_out_again(rt, lane)
     most = tasks * largest_chunk(rt.settings)
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
@@ -58,6 +60,14 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
         yield cut(ready, largest_chunk(rt.settings))
     if rung and len(entries) < most:
         rung.wait(_QUIET)
+
+
+def _hand_out_again(rt: Runtime, lane: Lane) -> None:
+    """Redis is empty: the tasks that it held are gone, and their entries need not wait for that."""
+    with rt.db.connection() as conn:
+        released = queues.release_all(conn, lane.queue)
+    if released:
+        events.entries_released(lane=lane, jobs=released)
 
 
 def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:

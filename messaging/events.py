@@ -135,6 +135,11 @@ def entries_given_back(*, lane: str, jobs: int) -> None:
     _log.info("entries_given_back", lane=lane, jobs=jobs)
 
 
+def entries_released(*, lane: str, jobs: int) -> None:
+    """Redis has lost its queues; what was in them is handed out again at once."""
+    _log.warning("entries_released", lane=lane, jobs=jobs)
+
+
 def entry_adopted(*, queue: str, msg_id: int, job_id: UUID | None, result: str) -> None:
     """A queue entry that carried a whole message has become a job."""
     _log.info("entry_adopted", queue=queue, msg_id=msg_id, job_id=str(job_id), result=result)

@@ -40,6 +40,12 @@ def release(conn: Postgres, queue: str, msg_ids: Iterable[int], after: timedelta
         )
 
 
+def release_all(conn: Postgres, queue: str) -> int:
+    """Gives back every entry that anybody has leased; how many."""
+    row = conn.execute(query("queues", "release_all"), {"queue": queue}).fetchone()
+    return int(row[0]) if row else 0
+
+
 def delete(conn: Postgres, queue: str, msg_ids: Iterable[int]) -> None:
     """Removes entries for good."""
     conn.execute(query("queues", "delete"), {"queue": queue, "msg_ids": list(msg_ids)})

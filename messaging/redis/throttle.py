@@ -14,6 +14,7 @@ from messaging.settings import Settings
 AWAY = redis.RedisError
 """Redis is gone, full, starting or read-only: later."""
 _PAUSE = "messaging:pause"
+_REMEMBERS = "messaging:remembers"
 _SEQUENCE = "messaging:throttle:sequence"
 _SCRIPT = files("messaging.redis").joinpath("throttle.lua").read_text(encoding="utf-8")
 
@@ -51,6 +52,7 @@ class Throttle:
             decode_responses=True,
         )
         self._limits = _limits(settings)
+        self._is_broker = settings.broker_url is None
         self._take = self._redis.register_script(_SCRIPT)
 
     def take(self, wanted: int) -> Grant:
@@ -86,6 +88,13 @@ class Throttle:
         """Why no send may start at the moment, or None where they may."""
         reason = self._redis.get(_PAUSE)
         return str(reason) if reason else None
+
+    def has_forgotten(self, lane: str) -> bool:
+        """Whether this Redis, which holds Celery's queues, was emptied since this was last asked.
+
+        True once for each time, and at the very first. False where the broker is another one.
+        """
+        return self._is_broker and bool(self._redis.set(f"{_REMEMBERS}:{lane}", 1, nx=True))
 
     def ping(self) -> str:
         """The version of the server; raises redis.RedisError where it does not answer."""

@@ -5,11 +5,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import redis
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from messaging import bridge
+from messaging import bridge, runtime
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.postgres import bell
@@ -28,6 +29,33 @@ def test_an_entry_is_handed_out_once_while_it_is_leased(rt: Runtime, db: Databas
     id = insert(db)
     assert [id] == [hint.job_id for hint in take(rt)]
     assert [] == take(rt)
+
+
+def test_entries_are_handed_out_again_at_once_when_redis_has_lost_them(
+    rt: Runtime, db: Database, redis_url: str
+) -> None:
+    id = insert(db)
+    assert [[id]] == looks(rt)
+    assert [] == looks(rt)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    assert [[id]] == looks(rt)
+    assert [] == looks(rt)
+
+
+def looks(rt: Runtime) -> list[list[JobId]]:
+    """What one look of a bridge hands out in the normal lane, chunk by chunk."""
+    rt.stopping.set()  # a run of one look
+    found = bridge.chunks(rt, Lane.NORMAL, lambda: 10)
+    return [[hint.job_id for hint in chunk] for chunks in found for chunk in chunks]
+
+
+def test_a_broker_elsewhere_has_not_forgotten_what_our_redis_has(
+    environment: dict[str, str],
+) -> None:
+    rt = runtime.build(load({**environment, "MESSAGING_BROKER_URL": "amqp://localhost"}))
+    assert not rt.throttle.has_forgotten(Lane.NORMAL)
+    rt.close()
 
 
 def test_urgent_jobs_take_their_own_lane(rt: Runtime, db: Database) -> None:

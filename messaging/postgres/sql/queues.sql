@@ -8,6 +8,10 @@ from pgmq.read(%(queue)s, %(lease)s, %(most)s)
 select msg_id
 from pgmq.set_vt(%(queue)s, %(msg_id)s::bigint, %(after)s::integer)
 
+-- name: release_all
+-- Makes every leased entry visible again; how many.
+select messaging.release_entries(%(queue)s)
+
 -- name: delete
 -- Removes entries for good; those that are gone already are not in the answer.
 select pgmq.delete(%(queue)s, %(msg_ids)s::bigint[])
