@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -157,11 +156,13 @@ class Gateway:
             return Unanswered(reason=str(error))
         except Closed:
             return Unanswered(reason="The gateway is closed.")
-        return loop.wait_for(self._within_time(question, api))
+        return loop.wait_for(_undated(question, api))
 
-    async def _within_time(self, question: Callable[[Api], Awaitable[T]], api: Api) -> T:
-        PROGRESS.set(Progress(write_before=time.monotonic() + self._settings.send_deadline))
-        return await question(api)
+
+async def _undated(question: Callable[[Api], Awaitable[T]], api: Api) -> T:
+    """A question does no harm however late it is asked, and may take several pages."""
+    PROGRESS.set(Progress())
+    return await question(api)
 
 
 async def _finish(api: Api) -> None:
