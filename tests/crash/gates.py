@@ -137,7 +137,8 @@ class Gates:
 
     def __init__(self, url: str) -> None:
         """Adds the triggers. The database is the test's own."""
-        self._conn: Connection[TupleRow] = psycopg.connect(url, autocommit=True)
+        self._url = url
+        self._conn = self._connect()
         self._conn.execute(_SCHEMA.encode())
         for queue in ("sms_queue", "sms_priority_queue"):
             self._conn.execute(_ON_QUEUE.format(queue=queue).encode())
@@ -145,6 +146,9 @@ class Gates:
 
     def shut(self, gate: Gate) -> None:
         """Whoever comes to this gate from now on waits."""
+        if not self._shut:  # Postgres may have been killed since
+            self._conn.close()
+            self._conn = self._connect()
         row = self._conn.execute(
             "insert into crash.gates (change, moment, body) values (%s, %s, %s) returning id",
             [gate.change, gate.moment, gate.body],
@@ -171,3 +175,6 @@ class Gates:
     def close(self) -> None:
         """Opens all gates."""
         self._conn.close()
+
+    def _connect(self) -> Connection[TupleRow]:
+        return psycopg.connect(self._url, autocommit=True)

@@ -95,7 +95,7 @@ class Stack:
             self.environment |= self._detours()
         self.messaging = enter(Messaging(self.settings))
         self._database = database
-        self._closing.callback(self._disconnect)
+        self._closing.callback(self.disconnect)
         self._guard = Guard()
         self._closing.callback(self._guard.close)
         self._closing.callback(self._kill_all)
@@ -154,7 +154,8 @@ class Stack:
         """The database, past any proxy."""
         return self._database
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Closes the connection `db`; the next use opens another one."""
         if self._db:
             self._db.close()
 
@@ -245,5 +246,6 @@ def _database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
     """A copy of the migrated database."""
     with psycopg.connect(postgres.url, autocommit=True) as conn:
         conn.execute(f"create database {name} template migrated".encode())
-        yield f"{postgres.url.rpartition('/')[0]}/{name}"
+    yield f"{postgres.url.rpartition('/')[0]}/{name}"
+    with psycopg.connect(postgres.url, autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)".encode())
