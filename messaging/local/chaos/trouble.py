@@ -1,11 +1,9 @@
 """Trouble: carries the plan out, each event at its time, and undoes what is to be undone."""
 
-import heapq
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from random import Random
 from typing import assert_never
 
@@ -13,6 +11,7 @@ import psycopg
 import redis
 
 from messaging.errors import Unreachable
+from messaging.local.chaos.agenda import Agenda, Clock
 from messaging.local.chaos.crew import Crew, Member
 from messaging.local.chaos.log import Log
 from messaging.local.chaos.plan import (
@@ -48,15 +47,12 @@ class Absent(Exception):
     """The victim is not there just now."""
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    at: float
-    order: int
-    act: Callable[[], None] = field(compare=False)
-
-
 class Trouble:
-    """One run's trouble. Call `step` often; it does what is due and returns."""
+    """One run's trouble. Call `step` often; it does what is due and returns.
+
+    The plan has a clock of its own, which the caller may stop; what is undone is undone by the
+    usual one.
+    """
 
     def __init__(self, site: Site, crew: Crew, roll: Roll, log: Log, seed: int) -> None:
         """Nothing is planned yet."""
@@ -65,43 +61,36 @@ class Trouble:
         self._roll = roll
         self._log = log
         self._dice = Random(f"victims {seed}")  # noqa: S311 - no secret
-        self._agenda: list[_Due] = []
-        self._count = 0
+        self._events: Agenda[Event] = Agenda()
+        self._undos: Agenda[Undo] = Agenda()
+        self.clock = Clock()
 
     def begin(self, events: Iterable[Event]) -> None:
         """The plan's time begins now."""
-        self._began = time.monotonic()
+        self.clock = Clock()
         for event in events:
-            self._put(event.at, lambda event=event: self._carry_out(event))  # type: ignore[misc]
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+            self._events.put(event.at, event)
 
     @property
     def is_over(self) -> bool:
         """Whether everything was done, and undone."""
-        return not self._agenda
+        return not self._events and not self._undos
 
     def step(self) -> None:
         """Do what is due now, and not what becomes due meanwhile: others want their turn too."""
-        now = self.seconds
-        while self._agenda and self._agenda[0].at <= now:
-            heapq.heappop(self._agenda).act()
-
-    def _put(self, at: float, act: Callable[[], None]) -> None:
-        self._count += 1
-        heapq.heappush(self._agenda, _Due(at, self._count, act))
+        for undo in self._undos.due(time.monotonic()):
+            undo()
+        for event in self._events.due(self.clock.seconds):
+            self._carry_out(event)
 
     def _carry_out(self, event: Event) -> None:
         try:
             undo = self._do(event)
         except (Absent, Unreachable, psycopg.Error, redis.RedisError, OSError):
-            self._put(self.seconds + _AGAIN, lambda: self._carry_out(event))
+            self._events.put(self.clock.seconds + _AGAIN, event)
             return
         if undo:
-            self._put(self.seconds + until(event) - event.at, undo)
+            self._undos.put(time.monotonic() + until(event) - event.at, undo)
 
     def _do(self, event: Event) -> Undo | None:
         """Do it; returns what undoes it. Raises where it cannot be done just now."""

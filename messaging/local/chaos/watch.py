@@ -39,6 +39,8 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._leases: defaultdict[str, set[float]] = defaultdict(set)
         self._claims: dict[tuple[str, int], float] = {}
+        self.is_blind = False
+        """Whether Postgres did not answer at the last look."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -59,9 +61,10 @@ class Watch:
                 with self._connect() as conn:
                     self._look(conn)
             except psycopg.Error:
-                continue
+                self.is_blind = True
 
     def _look(self, conn: Connection[TupleRow]) -> None:
+        self.is_blind = False
         while not self._closing.wait(_LOOK):
             for job, begun in conn.execute(_LEASED):
                 self._leases[job].add(begun)
