@@ -105,13 +105,10 @@ def _bare_rows(conn: Postgres) -> Iterator[list[JobId]]:
 
 
 def _read_list(rt: Runtime, conn: Postgres, window: Window) -> None:
-    settings = rt.settings
-    known = (settings.twilio_messaging_service_sid, settings.twilio_from)
-    senders = frozenset(sender for sender in known if sender)
     for part in rt.twilio.history(window.since - CLOCK_SKEW):
         if isinstance(part, Unanswered):
             raise Unreachable(f"Twilio's list could not be read in full: {part.reason}")
-        comparison.note_seen(conn, [seen(message, senders) for message in part])
+        comparison.note_seen(conn, [seen(message, rt.settings.senders) for message in part])
 
 
 def _ask_for_missing(rt: Runtime, conn: Postgres) -> None:

@@ -97,7 +97,8 @@ def _ask_twilio(rt: Runtime, doubt: Doubt) -> Outcome | LookAgain | None:
         return None
     with rt.db.connection() as conn:
         owned = jobs.owned_sids(conn, [message.sid for message in listed])
-    own = find_own(doubt, listed, owned)
+    ours = [message for message in listed if message.is_from(rt.settings.senders)]
+    own = find_own(doubt, ours, owned)
     if own is not None:
         return found(doubt, own)
     others = len(strangers(doubt, listed, owned))

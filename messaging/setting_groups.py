@@ -132,6 +132,12 @@ class TwilioSettings(BaseModel):
         description="The http(s) address under which Twilio reaches our webhooks.",
     )
 
+    @property
+    def senders(self) -> frozenset[str]:
+        """The Messaging Service and the number that send, as far as they are set."""
+        known = (self.twilio_messaging_service_sid, self.twilio_from)
+        return frozenset(sender for sender in known if sender)
+
 
 class ProtocolSettings(BaseModel):
     """The protocol's times."""

@@ -1,5 +1,6 @@
 """What Twilio said to a send, or that it said nothing. An answer is a value, never an exception."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -101,6 +102,10 @@ class Listed:
     direction: str
     date_created: datetime | None
     error_code: int | None = None
+
+    def is_from(self, senders: Collection[str]) -> bool:
+        """Whether one of these services or numbers sent it."""
+        return self.messaging_service_sid in senders or self.sender in senders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def seen(listed: Listed, senders: frozenset[str]) -> Seen:
         recipient=_storable(listed.to),
         body=body,
         bare_body=without_prefix(body),
-        is_ours=bool({listed.messaging_service_sid, listed.sender} & senders),
+        is_ours=listed.is_from(senders),
         status=listed.status,
         error_code=listed.error_code,
         created_at=listed.date_created,

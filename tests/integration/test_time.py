@@ -9,13 +9,14 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from messaging import promotion, reconciliation, upkeep
+from messaging import promotion, reconciliation, runtime, upkeep
 from messaging.domain.job import JobId, Lane
 from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import jobs
 from messaging.runtime import Runtime
+from messaging.settings import load
 from tests.integration.story import entries, insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
@@ -145,6 +146,19 @@ def test_texts_in_doubt_are_looked_up_at_the_same_time(
         assert wait_until(lambda: len(twilio.holds.held) == len(ids), limit=10)
         twilio.release()
         assert 5 == reconciled.result()
+
+
+def test_the_same_words_from_another_sender_are_not_taken_for_ours(
+    rt: Runtime, db: Database, twilio: Simulator, environment: dict[str, str]
+) -> None:
+    id = in_doubt(rt, db, twilio, Kind.RESET_AFTER)
+    sender = {"TWILIO_FROM": "+15005550099", "TWILIO_MESSAGING_SERVICE_SID": ""}
+    other = runtime.build(load({**environment, **sender}))
+    for _ in range(2):
+        ahead(db, id, 120)
+        reconciliation.reconcile(other)
+    assert "held" == row(db, id).status
+    other.close()
 
 
 def test_two_alike_texts_in_doubt_never_share_a_sid(
