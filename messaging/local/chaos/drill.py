@@ -27,7 +27,9 @@ _LOOK = 0.5
 _TELL = 5.0
 """Seconds between two lines about how it goes."""
 _START_LIMIT = 90.0
-_SLACK = 30.0
+_SLACK, _SLACK_EACH = 30.0, 0.005
+"""Seconds beyond the protocol's times in which everything must be well, and for each text: those
+that could not be sent while there was trouble want to be sent, too, perhaps on a busy machine."""
 _HANDFUL = 25
 _SHARE = 0.9
 """The part of the trouble in which texts are handed over: the last ones meet some of it too."""
@@ -148,7 +150,8 @@ class Drill:
     def longest_wait(self) -> float:
         """Seconds after the trouble within which everything must be well."""
         times = self._settings
-        return times.entry_lease + times.send_lease + times.quiescence + _SLACK
+        slack = _SLACK + _SLACK_EACH * self._options.messages
+        return times.entry_lease + times.send_lease + times.quiescence + slack
 
     def _under_way(self) -> int | None:
         """None while Postgres does not answer."""
