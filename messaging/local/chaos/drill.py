@@ -52,6 +52,8 @@ class Drill:
         self._settings = site.settings
         self._told = 0.0
         self.commits_again = 0
+        self.lasted = 0.0
+        """Seconds that there was trouble, with those in which the plan waited."""
         self.log = Log()
         self._trouble = Trouble(site, crew, roll, self.log, options.seed)
 
@@ -128,6 +130,7 @@ class Drill:
             self._tell()
             time.sleep(_STEP)
         clock.run(when=True)
+        self.lasted = clock.seconds + clock.lost
 
     def _heal(self, producer: Producer) -> None:
         """Go on with what was planned and is late, and with what lasts longer; then wait."""

@@ -33,7 +33,7 @@ class Found:
     """What a run leaves: the records, and what was done and seen in it.
 
     `keys` are the idempotency keys of all texts that are stored. `commits_again` counts commits
-    that the producer tried once more.
+    that the producer tried once more; `lasted` is how long there was trouble, in seconds.
     """
 
     began: datetime
@@ -43,6 +43,7 @@ class Found:
     settings: Settings
     log: Log
     commits_again: int
+    lasted: float
     holdings: Holdings
     keys: set[str]
     records: Records
@@ -68,7 +69,7 @@ def verdict(options: ChaosOptions, found: Found) -> Outcome:
         seed=options.seed,
         messages=options.messages,
         planned_kills=options.kills,
-        trouble_seconds=options.duration.total_seconds(),
+        trouble_seconds=round(found.lasted, 1),
         total_seconds=round(found.seconds, 1),
         times={name: getattr(settings, name) for name in _TIMES},
         place=found.place,
