@@ -1,11 +1,12 @@
 # `make up` and `make test` do their own set-up. Kept to what GNU Make 3.81 (macOS) understands.
 .DEFAULT_GOAL := help
-.PHONY: help up test bench clean
+.PHONY: help up test compat bench clean
 export PYTHON
 
 help:
 	@echo 'make up      start everything on this machine and send the first texts; Ctrl-C stops it'
 	@echo 'make test    run every test'
+	@echo 'make compat  run the core against other versions of Postgres and Redis'
 	@echo 'make bench   measure the speed'
 	@echo 'make clean   remove .venv and what tools leave behind; texts and their data stay'
 	@echo
@@ -20,6 +21,9 @@ up:
 test:
 	@sh .ci/set-up test
 	@exec .venv/bin/python -m pytest $(ARGS)
+
+compat:
+	@exec .ci/compat $(ARGS)
 
 bench:
 	@sh .ci/set-up local

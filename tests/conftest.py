@@ -16,28 +16,25 @@ from messaging import runtime
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.simulator import Config, Simulator
 from messaging.local.valkey import EmbeddedValkey
-from messaging.postgres.migrate import migrate
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
+from tests import servers
 
-_MIGRATED = "migrated"
 _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A Postgres 18 with a migrated database to copy from."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
-        with psycopg.connect(server.url, autocommit=True) as conn:
-            conn.execute("create database migrated")
-        migrate(_database(server.url, _MIGRATED))
+    """A Postgres, 18 unless another is asked for, with a migrated database to copy from."""
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+        servers.have_migrated(server)
         yield server
 
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
-    """A Valkey server."""
-    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
+    """A Valkey server, or another that speaks Redis' protocol."""
+    with servers.redis(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 
@@ -46,8 +43,8 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """A migrated database of the test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.url, autocommit=True) as conn:
-        conn.execute(f"create database {name} template {_MIGRATED}".encode())
-        yield _database(postgres.url, name)
+        conn.execute(f"create database {name} template {servers.MIGRATED}".encode())
+        yield servers.database(postgres, name)
         conn.execute(f"drop database {name} with (force)".encode())
 
 
@@ -100,7 +97,3 @@ def db(database_url: str) -> Iterator[Connection[TupleRow]]:
     """A connection to the test's database; every statement commits."""
     with psycopg.connect(database_url, autocommit=True) as conn:
         yield conn
-
-
-def _database(url: str, name: str) -> str:
-    return f"{url.rpartition('/')[0]}/{name}"

@@ -3,12 +3,11 @@
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-import psycopg
 import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.processes import WORKER
-from messaging.postgres.migrate import migrate
+from tests import servers
 from tests.crash.gates import Gates
 from tests.crash.impatience import Impatience
 from tests.stack.stack import Shape, Stack
@@ -44,10 +43,8 @@ URGENT = replace(WORKER, line=WORKER.line.replace(LANES, "deliver.urgent"))
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A Postgres for this folder alone: it is killed, filled and made read-only."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
-        with psycopg.connect(server.url, autocommit=True) as conn:
-            conn.execute("create database migrated")
-        migrate(f"{server.url.rpartition('/')[0]}/migrated")
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+        servers.have_migrated(server)
         yield server
 
 

@@ -23,8 +23,8 @@ from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
 from messaging.local.proxy import Proxy
 from messaging.local.simulator import Config, Simulator
-from messaging.local.valkey import EmbeddedValkey
 from messaging.settings import load
+from tests import servers
 from tests.stack.child import Child
 
 _START_LIMIT = 60.0
@@ -84,7 +84,7 @@ class Stack:
     def _open(self) -> None:
         enter = self._closing.enter_context
         self.twilio = enter(Simulator.running(self._shape.twilio))
-        self.valkey = enter(EmbeddedValkey(self._folder / "valkey"))
+        self.valkey = enter(servers.redis(self._folder / "valkey"))
         database = enter(_database(self._postgres, f"stack_{id(self)}"))
         self.web_port = any_free()
         self.flower_port = any_free()
