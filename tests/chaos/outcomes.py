@@ -31,6 +31,7 @@ PASSED = Outcome(
     accepted=4980,
     statuses={"sent": 4980, "failed": 20},
     findings=Findings(),
+    decided=0,
     doubts=Doubts(total=2, causes={"the worker did not come back": 2}, ends={"a receipt came": 2}),
     unsent=Recovery(texts=9, p50=60.1, p99=61.5, longest=61.5, limit=65.0, is_within=True),
     in_doubt=Recovery(texts=0, p50=None, p99=None, longest=None, limit=90.0, is_within=True),

@@ -36,6 +36,7 @@ def printed(outcome: Outcome) -> str:
         (PASSED, "12 × error after"),
         (PASSED, "Python 3.11.7"),
         (PASSED, "60 s"),
+        (replace(PASSED, decided=2), "held, looked up at Twilio and resolved"),
         (FAILED, "5,000 texts through 60 kills: 1 lost, 2 doubled, 1 process left."),
         (FAILED, "4711 python"),
     ],

@@ -52,6 +52,8 @@ class Drill:
         self._settings = site.settings
         self._told = 0.0
         self.commits_again = 0
+        self.decided = 0
+        """Held texts that a person would have decided about."""
         self.lasted = 0.0
         """Seconds that there was trouble, with those in which the plan waited."""
         self.log = Log()
@@ -143,7 +145,7 @@ class Drill:
             self._tell()
             if clock.seconds - looked > _LOOK and self._trouble.is_over:
                 looked = clock.seconds
-                if producer.is_done and self._under_way() == 0:
+                if producer.is_done and self._under_way() == 0 and not self._decide():
                     break
             time.sleep(_STEP)
         if producer.handed_over < sum(len(one.texts) for one in self._all[1:]):
@@ -163,6 +165,16 @@ class Drill:
                 return self._side.under_way(conn)
         except psycopg.Error:
             return None
+
+    def _decide(self) -> int:
+        """What a person would do now, when nothing else is under way any more."""
+        try:
+            with self._site.connect() as conn:
+                decided = self._side.decide(conn)
+        except psycopg.Error:
+            return 1  # perhaps: look again
+        self.decided += decided
+        return decided
 
     def _tell(self) -> None:
         now = self._trouble.clock.seconds + self._trouble.clock.lost

@@ -41,6 +41,8 @@ select count(*)
 from public.message_jobs
 where status not in ('sent', 'failed', 'held', 'canceled', 'expired', 'suppressed')
 """
+_HELD = "select id, message_content from public.message_jobs where status = 'held'"
+_RESOLVE = "select messaging.resolve(%s, %s, %s)"
 _JOBS = """
 select
   idempotency_key, id::text, message_content, status, attempt, twilio_sid, error_code,
@@ -107,6 +109,18 @@ class Ours:
         """How many texts are neither final nor held."""
         row = conn.execute(_UNDER_WAY).fetchone()
         return int(row[0]) if row else 0
+
+    def decide(self, conn: Connection[TupleRow]) -> int:
+        """Look for each held text at Twilio, and say that it is sent, or is to be sent again.
+
+        So does a person who is told `sent again twice out of doubt already`.
+        """
+        held = conn.execute(_HELD).fetchall()
+        sids = {text.body: text.sid for text in self._site.twilio.ledger()} if held else {}
+        for id, body in held:
+            sid = sids.get(body)
+            conn.execute(_RESOLVE, [id, "sent" if sid else "resend", sid])
+        return len(held)
 
     def records(self, conn: Connection[TupleRow]) -> tuple[set[str], Records]:
         """The keys of all texts that are stored, and what is known of them."""

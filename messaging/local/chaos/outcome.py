@@ -83,6 +83,8 @@ class Outcome:
     """Texts in Twilio's ledger."""
     statuses: Mapping[str, int]
     findings: Findings
+    decided: int
+    """Texts that were held for a person, who looked at Twilio and decided."""
     doubts: Doubts
     unsent: Recovery
     in_doubt: Recovery
@@ -92,4 +94,4 @@ class Outcome:
     """Processes of the run that were still there after it."""
     course: Course
     dossiers: Sequence[Dossier]
-    """Of the first texts with which something is wrong."""
+    """Of the first texts of each kind."""

@@ -92,6 +92,10 @@ class Plain:
             self._standing, self._changed = standing, time.monotonic()
         return 0 if time.monotonic() - self._changed > _QUIET else int(standing[0])
 
+    def decide(self, conn: Connection[TupleRow]) -> int:
+        """Nothing waits for a person."""
+        return 0
+
     def records(self, conn: Connection[TupleRow]) -> tuple[set[str], Records]:
         """There is no journal, and no attempt is counted."""
         rows = conn.execute(_JOBS).fetchall()

@@ -73,6 +73,7 @@ def _drill(
         settings=site.settings,
         log=drill.log,
         commits_again=drill.commits_again,
+        decided=drill.decided,
         lasted=drill.lasted,
         holdings=holdings,
         keys=keys,

@@ -45,5 +45,8 @@ class Side(Protocol):
     def under_way(self, conn: Connection[TupleRow]) -> int:
         """How many texts are still to be sent, as far as the sender knows."""
 
+    def decide(self, conn: Connection[TupleRow]) -> int:
+        """Do what a person does with texts that wait for one; how many they were."""
+
     def records(self, conn: Connection[TupleRow]) -> tuple[set[str], Records]:
         """The keys of all texts that are stored, and what is known of them."""

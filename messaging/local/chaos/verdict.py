@@ -1,6 +1,6 @@
 """The verdict on a run: from the records and from what was done, to its outcome. Pure."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,8 @@ from messaging.local.chaos.recovery import Holdings, Times
 from messaging.local.chaos.texts import key
 from messaging.settings import Settings
 
-_MOST_DOSSIERS = 20
+_MOST_DOSSIERS = 5
+"""Of each kind."""
 _TIMES = (
     "connect_timeout",
     "read_timeout",
@@ -33,7 +34,8 @@ class Found:
     """What a run leaves: the records, and what was done and seen in it.
 
     `keys` are the idempotency keys of all texts that are stored. `commits_again` counts commits
-    that the producer tried once more; `lasted` is how long there was trouble, in seconds.
+    that the producer tried once more, `decided` texts that were held and decided about; `lasted`
+    is how long there was trouble, in seconds.
     """
 
     began: datetime
@@ -43,6 +45,7 @@ class Found:
     settings: Settings
     log: Log
     commits_again: int
+    decided: int
     lasted: float
     holdings: Holdings
     keys: set[str]
@@ -78,6 +81,7 @@ def verdict(options: ChaosOptions, found: Found) -> Outcome:
         accepted=len(records.ledger),
         statuses=dict(Counter(job.status for job in records.jobs)),
         findings=findings,
+        decided=found.decided,
         doubts=doubts(records.journal or ()),
         unsent=recovery.unsent(records, found.holdings, blows, times),
         in_doubt=recovery.in_doubt(records, found.holdings, blows, times),
@@ -113,11 +117,12 @@ def _course(records: Records, log: Log) -> Course:
 
 
 def _dossiers(findings: Findings, records: Records) -> list[Dossier]:
-    wrong: defaultdict[str, list[str]] = defaultdict(list)
-    for kind, ids in findings.by_kind.items():
-        for id in ids:
-            wrong[id].append(kind)
-    return [_dossier(id, kinds, records) for id, kinds in list(wrong.items())[:_MOST_DOSSIERS]]
+    """Of the first texts of each kind."""
+    kinds = findings.by_kind
+    first = dict.fromkeys(id for ids in kinds.values() for id in ids[:_MOST_DOSSIERS])
+    return [
+        _dossier(id, [kind for kind, ids in kinds.items() if id in ids], records) for id in first
+    ]
 
 
 def _dossier(id: str, kinds: Sequence[str], records: Records) -> Dossier:

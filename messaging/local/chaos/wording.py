@@ -116,6 +116,13 @@ def _recovery(outcome: Outcome) -> Iterator[Line]:
         value=f"{outcome.doubts.total:,}",
         remark=_listed(outcome.doubts.causes),
     )
+    if outcome.decided:
+        yield Line(
+            name="decided",
+            value=f"{outcome.decided:,}",
+            remark="held, looked up at Twilio and resolved, as by a person",
+            tone=Tone.DOUBT,
+        )
     if outcome.doubts.total:
         yield Line(name="how it ended", value="", remark=_listed(outcome.doubts.ends))
 
