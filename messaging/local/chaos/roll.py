@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Roll:
             ours += below[pid]
         known = set(ours)
         for entry in everybody:
-            if entry.pid in known and entry.command != "ps":
+            if entry.pid in known:
                 self._seen[entry.pid, entry.started] = entry
         return below
 
@@ -48,22 +51,38 @@ class Roll:
 
 
 def _everybody() -> list[Entry]:
+    """All but zombies, which have ended and wait for a parent that may be busy to take note."""
+    return list(_linux() if sys.platform == "linux" else _elsewhere())
+
+
+def _linux() -> Iterator[Entry]:
+    """From proc(5): the name stands in brackets, then come state, parent and, 22nd, the start."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            before, _, after = (folder / "stat").read_text(errors="replace").rpartition(")")
+        except OSError:  # it has just ended
+            continue
+        state, parent, *rest = after.split()
+        if state != "Z":
+            yield Entry(
+                pid=int(folder.name),
+                parent=int(parent),
+                started=rest[17],
+                command=before.partition("(")[2],
+            )
+
+
+def _elsewhere() -> Iterator[Entry]:
     shown = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,stat=,lstart=,comm="],
         capture_output=True,
         text=True,
         check=True,
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        env={"PATH": os.defpath, "LC_ALL": "C"},
     )
-    entries = (_entry(*line.split(maxsplit=8)) for line in shown.stdout.splitlines())
-    return [entry for entry in entries if entry is not None]
-
-
-def _entry(pid: str, parent: str, state: str, *rest: str) -> Entry | None:
-    """None for a zombie: it has ended, and waits for a parent that may be busy to take note."""
-    if state.startswith("Z"):
-        return None
-    *started, command = rest
-    return Entry(
-        pid=int(pid), parent=int(parent), started=" ".join(started), command=command.strip()
-    )
+    for line in shown.stdout.splitlines():
+        pid, parent, state, *started, command = line.split(maxsplit=8)
+        if not state.startswith("Z") and command != "ps":
+            yield Entry(
+                pid=int(pid), parent=int(parent), started=" ".join(started), command=command.strip()
+            )
