@@ -87,6 +87,15 @@ def a_cancel_of_a_text_that_twilio_keeps(story: Story) -> None:
     story.cancel()
 
 
+def a_recall_that_is_too_late(story: Story) -> None:
+    """While Twilio says so, a receipt tells that the text has gone out."""
+    story.hand_over(wait=1200)
+    story.keep()
+    story.cancel()
+    story.wait(1300)
+    story.take_back(meanwhile="receipt")
+
+
 def a_hint_that_comes_twice(story: Story) -> None:
     """A second worker wants what a first one has."""
     story.hand_over()
@@ -191,5 +200,12 @@ BROKEN = {
         old="and due_at <= statement_timestamp()",
         story=a_sweep_while_somebody_works,
         found="is written",
+    ),
+    "a recall that does not ask for the status": Broken(
+        where="recall_too_late",
+        old="and status = 'scheduled'\n    and recall",
+        new="and recall",
+        story=a_recall_that_is_too_late,
+        found="somebody looks at it in vain",
     ),
 }

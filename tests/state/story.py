@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from messaging import handover
 from messaging.domain.job import InDoubtPolicy, Lane
+from messaging.runtime import Runtime
 from tests.state.machine import Machine
 from tests.state.people import Wanted
 from tests.state.twilio import Mood, Reaction
@@ -47,6 +48,11 @@ class Story:
         """A request that was on its way arrives."""
         self._work("arrive")
 
+    def wait(self, seconds: int) -> None:
+        """So much time passes, and nobody looks."""
+        run = self._run
+        self._step(lambda: run.time_passes(seconds, "nothing", Mood.FINE, "nothing", None))
+
     def beat(self, seconds: int) -> None:
         """So much time passes, and everybody looks; Twilio says the truth."""
         run = self._run
@@ -62,8 +68,11 @@ class Story:
 
     def keep(self) -> None:
         """Twilio is given what is for later."""
-        run, verb, yes = self._run, handover.hand_over, [Reaction.ACCEPTED]
-        self._step(lambda: run.let_twilio_keep(verb, yes, Mood.FINE, "nothing", None))
+        self._let_twilio_keep(handover.hand_over, "nothing")
+
+    def take_back(self, meanwhile: str) -> None:
+        """Twilio is asked to give back what is wanted back, and this happens before it answers."""
+        self._let_twilio_keep(handover.take_back, meanwhile)
 
     def purge(self) -> None:
         """Somebody empties the queue."""
@@ -72,6 +81,10 @@ class Story:
     def end(self) -> None:
         """Everything runs to its end."""
         self._run.teardown()
+
+    def _let_twilio_keep(self, verb: Callable[[Runtime], int], meanwhile: str) -> None:
+        run, yes = self._run, [Reaction.ACCEPTED]
+        self._step(lambda: run.let_twilio_keep(verb, yes, Mood.FINE, meanwhile, None))
 
     def _work(self, step: str, reaction: Reaction = Reaction.ACCEPTED) -> None:
         self._step(lambda: self._run.work_slowly(step, Lane.NORMAL, 0, reaction, None))

@@ -284,11 +284,13 @@ returning job_id
 
 -- name: recall_too_late
 -- Twilio has begun to send the text: the wish is dropped, and its receipts tell the rest.
+-- No row: one of them has come already.
 with kept as (
   update public.message_jobs
   set recall = null, due_at = clock_timestamp() + %(wait)s
   where
     id = %(id)s
+    and status = 'scheduled'
     and recall is not null
     and twilio_sid = %(sid)s
   returning id

@@ -1,6 +1,7 @@
-"""A receipt that says no more than that Twilio keeps a text settles nothing, and blocks nothing."""
+"""Texts that Twilio keeps: a receipt that says just that settles nothing; a recall may be late."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,8 @@ from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import jobs, messages
-from tests.integration.databases import SID, Database, force, migrated, rolled_back
+from messaging.postgres.jobs import Recall
+from tests.integration.databases import SID, Database, force, migrated, one, rolled_back
 from tests.integration.story import row
 
 LATER = "2090-01-01 12:00:00+00"
@@ -59,3 +61,10 @@ def test_a_receipt_that_it_went_out_still_settles_the_job(db: Database) -> None:
     id = in_doubt(db)
     messages.record_receipts(db, [Receipt(sid=Sid(SID), status="sent", job_id=id, attempt=1)])
     assert ("sent", SID) == (row(db, id).status, row(db, id).twilio_sid)
+
+
+def test_a_recall_that_comes_after_the_receipt_leaves_the_sent_job_alone(db: Database) -> None:
+    id = JobId(force(db, "sent", twilio_sid=SID, recall="cancel", due_at=None))
+    late = Recall(id=id, twilio_sid=Sid(SID), recall="cancel")
+    assert None is jobs.recall_too_late(db, late, timedelta(minutes=5))
+    assert one(db, "select due_at is null from message_jobs where id = %s", id)
