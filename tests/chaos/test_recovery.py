@@ -75,11 +75,14 @@ def test_a_text_that_takes_too_long_is_not_within_the_limit() -> None:
         pytest.param(101.0, [row("reconciled", 152.0, sid="SM1")], 49.0, id="found in the list"),
         pytest.param(101.0, [row("receipt", 149.0, sid="SM1")], 46.0, id="a receipt"),
         pytest.param(
-            168.0, [row("reconciled", 166.0), row("settled", 168.2, sid="SM1")], 65.0, id="resent"
+            168.0,
+            [row("reconciled", 166.0, status="pending"), row("settled", 168.2, sid="SM1")],
+            63.0,
+            id="proved not sent",
         ),
     ],
 )
-def test_a_text_in_doubt_recovers_when_its_sid_is_known(
+def test_a_text_in_doubt_recovers_when_its_doubt_is_settled(
     accepted: float, journal: list[Happening], expected: float
 ) -> None:
     swept = row("swept", 147.0, status="in_doubt")

@@ -4,7 +4,8 @@ A text counts where its queue entry's lease ran out before anybody claimed it (n
 where its attempt was swept (in doubt). Time runs from the first kill that may have been it: the
 first one after the lease or the claim, of anybody who may hold messages. So it is never too
 short. Not yet sent, it ends when Twilio accepts the text, or when its next attempt is in doubt
-and so another story; in doubt, it ends when the text's SID is known.
+and so another story. In doubt, it ends when the doubt does: the text's SID is known, or it is
+proved that nothing was sent; what is sent again then waits its turn in the queue.
 """
 
 from bisect import bisect_left
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 
 from messaging.local.bench.figures import percentile
 from messaging.local.chaos.records import Happening, Records
+
+_SETTLING = ("reconciled", "resolved")
+"""Rows of the journal that settle a doubt, besides all that name a SID."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +85,10 @@ def in_doubt(
     rows: defaultdict[str, list[Happening]] = defaultdict(list)
     for row in records.journal or ():
         rows[row.job_id].append(row)
-    accepted = _accepted(records)
     seconds = [
         end - blow
-        for job, of_job in rows.items()
-        for swept, end in _doubts(of_job, accepted.get(job))
+        for of_job in rows.values()
+        for swept, end in _doubts(of_job)
         if (blow := _blow_of(swept, holdings, blows, times)) is not None
     ]
     return _recovery(seconds, times.in_doubt)
@@ -102,20 +105,15 @@ def _last_in_vain(leases: Sequence[float], ends: Sequence[float], times: Times) 
     return in_vain[-1] if in_vain else None
 
 
-def _doubts(rows: Sequence[Happening], accepted: float | None) -> Iterator[tuple[Happening, float]]:
-    """Each sweep of a job, and when it was known, or was made sure, that Twilio has its text.
-
-    A job that was swept twice recovers from the second sweep; the first one's time ends there.
-    """
+def _doubts(rows: Sequence[Happening]) -> Iterator[tuple[Happening, float]]:
+    """Each sweep of a job, and when its doubt was settled."""
     for place, row in enumerate(rows):
         if row.kind != "swept":
             continue
-        later = rows[place + 1 :]
-        moments = [other.at for other in later if other.sid or other.kind == "swept"]
-        if accepted is not None and accepted > row.at:
-            moments.append(accepted)
-        if moments:
-            yield row, min(moments)
+        ends = (other.at for other in rows[place + 1 :] if other.sid or other.kind in _SETTLING)
+        end = next(ends, None)
+        if end is not None:
+            yield row, end
 
 
 def _blow_of(
