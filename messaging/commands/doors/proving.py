@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from messaging.commands.doors.options import FLAG, RUN, Command, Json
-from messaging.commands.screen import Screen
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,6 +39,7 @@ def chaos(
     Everything that it needs is embedded and removed at the end; takes about two minutes.
     """
     from messaging.commands import proving
+    from messaging.commands.screen import Screen
     from messaging.local.chaos import ChaosOptions
 
     options = ChaosOptions(
