@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.local.processes import WORKER
+from messaging.local.processes import BRIDGE, WORKER
 from tests import servers
-from tests.crash.gates import Gates
+from tests.crash.gates import Gates, install
 from tests.crash.impatience import Impatience
 from tests.stack.stack import Shape, Stack
 
@@ -19,12 +19,15 @@ SHORT_TIMES = {
     "MESSAGING_SEND_DEADLINE": "1",
     "MESSAGING_SEND_LEASE": "6",
     "MESSAGING_ENTRY_LEASE": "7",
-    "MESSAGING_QUIESCENCE": "6",
+    "MESSAGING_QUIESCENCE": "5.5",
     "MESSAGING_RETRY_BASE": "1",
 }
 """What takes minutes in production takes seconds here."""
+MANY_THREADS = replace(BRIDGE, line=BRIDGE.line.replace("--concurrency 16", "--concurrency 48"))
+"""So that many of its tasks can be held at the same time."""
 SHAPE = Shape(
     workers=0,
+    bridge=MANY_THREADS,
     bad_network=True,
     environment={
         **SHORT_TIMES,
@@ -45,6 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
     """A Postgres for this folder alone: it is killed, filled and made read-only."""
     with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
         servers.have_migrated(server)
+        install(servers.database(server, servers.MIGRATED))
         yield server
 
 

@@ -132,16 +132,21 @@ class Gate:
     body: str
 
 
+def install(url: str) -> None:
+    """Adds the triggers to a database of the tests' own, before anybody uses it."""
+    with psycopg.connect(url) as conn:
+        conn.execute(_SCHEMA.encode())
+        for queue in ("sms_queue", "sms_priority_queue"):
+            conn.execute(_ON_QUEUE.format(queue=queue).encode())
+
+
 class Gates:
     """The gates of one database; all are open unless the test has shut them."""
 
     def __init__(self, url: str) -> None:
-        """Adds the triggers. The database is the test's own."""
+        """The database has the triggers already."""
         self._url = url
         self._conn = self._connect()
-        self._conn.execute(_SCHEMA.encode())
-        for queue in ("sms_queue", "sms_priority_queue"):
-            self._conn.execute(_ON_QUEUE.format(queue=queue).encode())
         self._shut: dict[Gate, int] = {}
 
     def shut(self, gate: Gate) -> None:

@@ -10,7 +10,7 @@ from messaging import Draft, JobId
 from messaging.domain.job import InDoubtPolicy
 from messaging.local.simulator import Call, Kind, Match, Rule
 from messaging.local.simulator.api import call_of
-from tests.crash.endings import Ending
+from tests.crash.endings import Ending, ending_of
 from tests.crash.gates import Gate, Gates, Moment
 from tests.stack.batch import recipient
 from tests.stack.stack import Stack
@@ -22,7 +22,7 @@ _STAGES = {
     Kind.HANG_AFTER: "after",
     Kind.HANG_MIDWAY: "midway",
 }
-LIMIT = 30.0
+LIMIT = 45.0
 _numbers = count()
 
 
@@ -105,6 +105,33 @@ class Play:
             return row == (True,)
 
         assert self.stack.comes_true(is_true, LIMIT), f"{name!r} does not come to {condition}"
+
+    def end_leases(self) -> None:
+        """Lets the leases of these jobs and of their entries be over: their processes are dead."""
+        self._put(self.ids, "now()")
+        ids = [str(id) for id in self.ids.values()]
+        for queue in ("sms_queue", "sms_priority_queue"):
+            statement = (
+                f"update pgmq.q_{queue} set vt = clock_timestamp() "
+                "where message ->> 'job_id' = any(%s)"
+            )
+            self.stack.db.execute(statement.encode(), [ids])
+
+    def assert_ends(self, name: str) -> None:
+        """Waits until the scene's text has come to its end; one in doubt is looked up at once."""
+        expected = self.scenes[name].ending
+
+        def has_ended() -> bool:
+            if expected == ending_of(self.stack, self.ids[name]):
+                return True
+            self.stack.db.execute(
+                "update message_jobs set due_at = now() where id = %s and status = 'in_doubt'",
+                [self.ids[name]],
+            )
+            return False
+
+        if not self.stack.comes_true(has_ended, LIMIT):
+            assert expected == ending_of(self.stack, self.ids[name])
 
     def bring_forward(self, *names: str) -> None:
         """Lets the time that these jobs wait for, a lease or a pause, be over now."""

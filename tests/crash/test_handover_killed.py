@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.local.simulator import Call, Kind
-from tests.crash.endings import Ending, assert_ends, assert_nothing_is_left
+from tests.crash.endings import Ending, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import SILENT, Play, Scene, once
 from tests.stack.batch import now
@@ -76,8 +76,8 @@ def killed(stack: Stack, gates: Gates) -> Play:
     want_back(play, "before Twilio dropped the text", "once Twilio dropped the text")
     stack.children["bridge"].kill()
     play.open()
+    play.end_leases()
     stack.children["bridge"].start()
-    play.bring_forward(*SCENES)
     stack.start_task("messaging.hand_over")
     return play
 
@@ -104,12 +104,12 @@ def test_a_text_whose_hand_over_is_killed_is_kept_by_twilio_once(
     if SCENES[name].ending.attempt == 2:
         killed.wait_until(name, "status = 'scheduled'")
         stack.start_task("messaging.hand_over")
-    assert_ends(stack, killed.ids[name], SCENES[name].ending)
+    killed.assert_ends(name)
 
 
 @pytest.mark.parametrize("name", WANTED_BACK)
 def test_a_text_whose_recall_is_killed_is_taken_back(stack: Stack, killed: Play, name: str) -> None:
-    assert_ends(stack, killed.ids[name], SCENES[name].ending)
+    killed.assert_ends(name)
     words = {one.status for one in stack.twilio.ledger.outbound if one.body == killed.body(name)}
     assert {"canceled"} == words
 

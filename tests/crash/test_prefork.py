@@ -11,7 +11,7 @@ import pytest
 from messaging.local.process import is_running
 from messaging.local.simulator import Kind
 from tests.crash.conftest import SHORT_TIMES, URGENT
-from tests.crash.endings import Ending, assert_ends, assert_nothing_is_left
+from tests.crash.endings import Ending, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import SILENT, Play, Scene, once
 from tests.stack.stack import Stack
@@ -68,6 +68,7 @@ def killed(stack: Stack, gates: Gates) -> Play:
     for child in children(parent):
         os.kill(child, signal.SIGKILL)
     play.open()
+    play.end_leases()
     play.enqueue(*NEXT, priority=FIRST)
     play.wait_until("the next one", "status = 'sent'")
 
@@ -79,6 +80,7 @@ def killed(stack: Stack, gates: Gates) -> Play:
     play.open()
     stack.wait_until(lambda: not any(map(is_running, orphans)))
     worker.kill()
+    play.end_leases()
     stack.start("worker-2", URGENT, 2)
     return play
 
@@ -98,7 +100,7 @@ def wait_until_too_late(play: Play, name: str) -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_text_whose_child_or_parent_is_killed(stack: Stack, killed: Play, name: str) -> None:
-    assert_ends(stack, killed.ids[name], SCENES[name].ending)
+    killed.assert_ends(name)
 
 
 def test_nothing_is_left_of_killed_forks(stack: Stack, killed: Play) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.local.simulator import Kind
-from tests.crash.endings import Ending, assert_ends, assert_nothing_is_left
+from tests.crash.endings import Ending, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import SILENT, Play, Scene, once
 from tests.stack.batch import now
@@ -81,7 +81,7 @@ def cut(stack: Stack, gates: Gates) -> Play:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_text_whose_process_is_cut_off_from_postgres(stack: Stack, cut: Play, name: str) -> None:
-    assert_ends(stack, cut.ids[name], SCENES[name].ending)
+    cut.assert_ends(name)
 
 
 def test_nothing_is_left_where_commits_were_unknown(stack: Stack, cut: Play) -> None:

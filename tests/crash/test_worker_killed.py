@@ -4,7 +4,7 @@ import pytest
 
 from messaging.domain.job import InDoubtPolicy
 from messaging.local.simulator import Kind, Rule
-from tests.crash.endings import NOT_SENT, Ending, assert_ends, assert_nothing_is_left
+from tests.crash.endings import NOT_SENT, Ending, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import SILENT, Play, Scene, once
 from tests.stack.stack import Stack
@@ -99,13 +99,14 @@ def killed(stack: Stack, gates: Gates) -> Play:
     play.wait_until_held(*SCENES)
     stack.children["worker-1"].kill()
     play.open()
+    play.end_leases()
     stack.children["worker-1"].start()
     return play
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_text_whose_worker_is_killed(stack: Stack, killed: Play, name: str) -> None:
-    assert_ends(stack, killed.ids[name], SCENES[name].ending)
+    killed.assert_ends(name)
 
 
 def test_nothing_is_left_of_killed_workers(stack: Stack, killed: Play) -> None:

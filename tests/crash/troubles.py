@@ -14,20 +14,17 @@ from tests.stack.stack import Stack
 
 Trouble = Callable[[Stack, EmbeddedPostgres], AbstractContextManager[None]]
 
-_FULL = """
-create function public.no_space() returns trigger
+_NO_SPACE = """
+create or replace function public.no_space() returns trigger
 language plpgsql
 as $$
 begin
   raise exception 'could not extend file: No space left on device' using errcode = '53100';
 end
-$$;
-create trigger zz_full before insert or update on public.message_jobs
-for each statement execute function public.no_space();
-create trigger zz_full before insert on messaging.message_events
-for each statement execute function public.no_space();
+$$
 """
 """What a full disk looks like: statements that write are refused."""
+_WRITTEN = ("public.message_jobs", "messaging.message_events")
 
 
 @contextmanager
@@ -51,11 +48,18 @@ def postgres_read_only(stack: Stack, server: EmbeddedPostgres) -> Iterator[None]
 
 @contextmanager
 def postgres_full(stack: Stack, server: EmbeddedPostgres) -> Iterator[None]:
-    stack.db.execute(_FULL.encode())
+    # A table at a time: whoever locks two of them may wait in a circle with those who write.
+    stack.db.execute(_NO_SPACE.encode())
+    for table in _WRITTEN:
+        stack.db.execute(
+            f"create trigger zz_full before insert or update on {table} "
+            "for each statement execute function public.no_space()".encode()
+        )
     try:
         yield
     finally:
-        stack.db.execute("drop function public.no_space cascade")
+        for table in _WRITTEN:
+            stack.db.execute(f"drop trigger zz_full on {table}".encode())
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class Shape:
     flower: bool = False
     environment: Mapping[str, str]
     twilio: Config = QUICK
+    bridge: Command = BRIDGE
     bad_network: bool = False
     """Whether a proxy stands between the processes and each server, for tests that cut links."""
 
@@ -161,7 +162,7 @@ class Stack:
 
     def _start_all(self) -> None:
         self.start("web", WEB)
-        self.start("bridge", BRIDGE)
+        self.start("bridge", self._shape.bridge)
         for number in range(1, self._shape.workers + 1):
             self.start(f"worker-{number}", WORKER, number)
         self.start("beat", BEAT)
