@@ -30,10 +30,14 @@ class Break:
 
 
 class Breaks:
-    """Which commit breaks next, if any."""
+    """Which commit breaks next, if any.
 
-    def __init__(self, db: Postgres) -> None:
-        self._db = db
+    It has a connection of its own: what breaks may hold what another thread waits for on the
+    run's connection.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._db: Postgres = psycopg.connect(database_url, autocommit=True)
         self._coming: Break | None = None
         self._commits = 0
         self.broke: Moment | None = None
@@ -61,6 +65,10 @@ class Breaks:
         # Its own wait, the second argument, looks every 100 ms only.
         lives = "select exists (select from pg_stat_get_activity(%s))"
         assert wait_until(lambda: not self._is(lives, backend), limit=10)
+
+    def close(self) -> None:
+        """Nothing breaks any more."""
+        self._db.close()
 
     def _is(self, question: str, backend: int) -> bool:
         row = self._db.execute(question.encode(), [backend]).fetchone()

@@ -98,7 +98,7 @@ class World:
         self.db: Postgres = psycopg.connect(database_url, autocommit=True)
         self.db.execute(_WATCH.read_bytes())
         self.clock = Clock(self.db)
-        self.breaks = Breaks(self.db)
+        self.breaks = Breaks(database_url)
         self.settings = _settings(database_url, redis_url)
         self.ledger = Ledger(self.settings, self.clock)
         self.ledger.allow = self._allow
@@ -159,6 +159,7 @@ class World:
         self.rt.close()
         self.outbox.close()
         self._redis.close()
+        self.breaks.close()
         self.db.close()
 
     def _allow(self, message: Outgoing) -> None:
