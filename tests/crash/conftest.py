@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.process import wait_until
 from messaging.local.processes import BRIDGE, WORKER
 from tests import servers
 from tests.crash.gates import Gates, install
@@ -60,6 +61,7 @@ def stack(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) ->
         stack.start("worker-2", URGENT, 2)
         stack.wait_until(lambda: {"worker-1", "worker-2"} <= stack.answering())
         yield stack
+    assert wait_until(lambda: not stack.left_over(), limit=10), "processes were left"
 
 
 @pytest.fixture(scope="package")

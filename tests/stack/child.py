@@ -1,5 +1,6 @@
 """One process of the service, that a test may kill, freeze and start again."""
 
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,15 @@ class Child:
     log: Path
     guard: Guard = field(repr=False)
     process: Process | None = None
+    groups: list[int] = field(default_factory=list)
+    """The process groups of all its lives."""
 
     def start(self) -> None:
         """Starts it, once more where it has ended; its log goes on."""
         program = Program(argv=self.argv, environment=self.environment, folder=ROOT)
         with self.log.open("ab") as output:
             self.process = Process(program, output=output, guard=self.guard)
+        self.groups.append(self.process.pid)
 
     def kill(self) -> None:
         """Ends it with -9, and all that it started."""
@@ -56,6 +60,10 @@ class Child:
         """Whether it has not ended by itself."""
         return self.process is not None and self.process.exit_code() is None
 
+    def left_over(self) -> list[int]:
+        """The process groups of its lives that still have somebody in them."""
+        return [group for group in self.groups if _has_somebody(group)]
+
     def text(self) -> str:
         """All that it has printed."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -63,3 +71,11 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None, f"{self.name} does not run"
         self.process.ask(number)
+
+
+def _has_somebody(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

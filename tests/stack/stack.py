@@ -1,7 +1,6 @@
 """The whole service as real processes, for tests that start it, hurt it and watch it."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,11 +20,11 @@ from messaging.local.listening import is_healthy
 from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
-from messaging.local.proxy import Proxy
 from messaging.local.simulator import Config, Simulator
 from messaging.settings import load
 from tests import servers
 from tests.stack.child import Child
+from tests.stack.links import Links
 
 _START_LIMIT = 60.0
 _LOOK = 0.1
@@ -49,17 +48,6 @@ class Shape:
     """Whether a proxy stands between the processes and each server, for tests that cut links."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """The proxies between the processes and what they talk to."""
-
-    postgres: Proxy
-    redis: Proxy
-    twilio: Proxy
-    web: Proxy
-    """Between Twilio and the web process."""
-
-
 class Stack:
     """Every process of the service, a database, a Valkey and a Twilio of its own."""
 
@@ -71,6 +59,7 @@ class Stack:
         self._closing = ExitStack()
         self._db: Connection[TupleRow] | None = None
         self.children: dict[str, Child] = {}
+        self._ever: list[Child] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -92,8 +81,8 @@ class Stack:
         self.environment = self._environment(database)
         self.settings = load(self.environment)
         if self._shape.bad_network:
-            self.links = self._link(enter)
-            self.environment |= self._detours()
+            self.links = enter(Links(self.environment))
+            self.environment |= self.links.detours()
         self.messaging = enter(Messaging(self.settings))
         self._database = database
         self._closing.callback(self.disconnect)
@@ -121,26 +110,6 @@ class Stack:
             "FLOWER_ADDRESS": LOOPBACK,
             "FLOWER_PORT": str(self.flower_port),
             **self._shape.environment,
-        }
-
-    def _link(self, enter: Callable[[Proxy], Proxy]) -> Links:
-        twilio = int(self.twilio.base_url.rpartition(":")[2])
-        ports = {
-            "postgres": self._postgres.port,
-            "redis": self.valkey.port,
-            "twilio": twilio,
-            "web": self.web_port,
-        }
-        return Links(**{name: enter(Proxy((LOOPBACK, port))) for name, port in ports.items()})
-
-    def _detours(self) -> dict[str, str]:
-        """The addresses that lead through the proxies."""
-        links, given = self.links, self.environment
-        return {
-            "DATABASE_URL": _at(given["DATABASE_URL"], links.postgres.port),
-            "REDIS_URL": _at(given["REDIS_URL"], links.redis.port),
-            "TWILIO_API_BASE_URL": _at(given["TWILIO_API_BASE_URL"], links.twilio.port),
-            "PUBLIC_BASE_URL": _at(given["PUBLIC_BASE_URL"], links.web.port),
         }
 
     @property
@@ -180,7 +149,12 @@ class Stack:
             guard=self._guard,
         )
         child.start()
+        self._ever.append(child)
         return child
+
+    def left_over(self) -> list[int]:
+        """Process groups of everything that it ever started and that is still there."""
+        return [group for child in self._ever for group in child.left_over()]
 
     def _kill_all(self) -> None:
         for child in self.children.values():
@@ -235,11 +209,6 @@ class Stack:
     def logs(self) -> str:
         """What all processes have printed."""
         return "\n".join(child.text() for child in self.children.values())
-
-
-def _at(url: str, port: int) -> str:
-    """The URL with another port."""
-    return re.sub(r"(127\.0\.0\.1):\d+", rf"\1:{port}", url)
 
 
 @contextmanager
