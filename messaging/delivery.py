@@ -70,8 +70,8 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
     if not hints:
         return Counter()
-    write_before = rt.monotonic() + rt.settings.send_deadline
     with rt.db.connection() as conn:
+        write_before = rt.monotonic() + rt.settings.send_deadline
         claims = jobs.claim(conn, [hint.job_id for hint in hints], rt.settings.lease)
 
     settled: Counter[str] = Counter()

@@ -40,34 +40,54 @@ would sleep for another one; when it gives up early, the next caller makes it tr
 
 def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
     """A pool that opens its connections when they are first wanted."""
-    return ConnectionPool(
+    made: ConnectionPool[Connection[TupleRow]]
+
+    def check(conn: Connection[TupleRow]) -> None:
+        try:
+            ConnectionPool.check_connection(conn)
+        except psycopg.Error:
+            made.drain()
+            raise
+
+    made = ConnectionPool(
         settings.database_url.get_secret_value(),
         kwargs=OPTIONS,
         min_size=0,
         max_size=settings.database_pool_size,
         timeout=10,
         max_idle=60,
-        check=ConnectionPool.check_connection,
+        check=check,
         reconnect_timeout=_GIVE_UP_CONNECTING,
         open=True,
         name="messaging",
     )
+    return made
 
 
 def async_pool(settings: Settings) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
     """The same for asyncio; the caller opens it."""
-    return AsyncConnectionPool(
+    made: AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+    async def check(conn: AsyncConnection[TupleRow]) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(conn)
+        except psycopg.Error:
+            await made.drain()
+            raise
+
+    made = AsyncConnectionPool(
         settings.database_url.get_secret_value(),
         kwargs=OPTIONS,
         min_size=0,
         max_size=settings.database_pool_size,
         timeout=5,
         max_idle=60,
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         reconnect_timeout=_GIVE_UP_CONNECTING,
         open=False,
         name="messaging-web",
     )
+    return made
 
 
 def direct(settings: Settings) -> Connection[TupleRow]:
