@@ -39,8 +39,8 @@ def hand_over(rt: Runtime) -> int:
         bare = jobs.unprepared_soon(conn, SOONEST, LATEST, _MOST)
     prepare_jobs(rt, bare)
     grant = rt.throttle.take(_MOST)
-    write_before = rt.monotonic() + rt.settings.send_deadline
     with rt.db.connection() as conn:
+        write_before = rt.monotonic() + rt.settings.send_deadline
         claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
 
     kept: Counter[bool] = Counter()
