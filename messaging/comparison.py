@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from messaging.domain.answers import Listed, Unanswered
 from messaging.domain.comparison import (
-    CLOCK_SKEW,
     Comparison,
     Finding,
     Kind,
@@ -17,6 +16,7 @@ from messaging.domain.comparison import (
     recorded,
     seen,
 )
+from messaging.domain.doubt import CLOCK_SKEW
 from messaging.domain.job import JobId
 from messaging.errors import Unreachable
 from messaging.postgres import comparison, connect, jobs

@@ -6,12 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from messaging.domain.answers import Listed
-from messaging.domain.doubt import without_prefix
-from messaging.domain.job import JobId, Sid, Status
-from messaging.domain.outcome import HANDOVER_GRACE, Outcome
-
-CLOCK_SKEW = timedelta(minutes=2)
-"""How far Twilio's clock and the database's may be apart."""
+from messaging.domain.doubt import as_found, without_prefix
+from messaging.domain.job import JobId, Sid
+from messaging.domain.outcome import AtTwilio, Outcome, taken
 
 
 class Kind(StrEnum):
@@ -105,19 +102,13 @@ def recorded(finding: Finding, by: str | None) -> Outcome | None:
     """What a job whose text Twilio has comes to; None where the finding is no such one."""
     if finding.verdict is not Kind.RECORDED or finding.job_id is None or finding.sid is None:
         return None
-    kept = finding.delivery_status == "scheduled" and finding.due_in is not None
-    return Outcome(
-        job_id=finding.job_id,
-        attempt=finding.attempt or 0,
-        status=Status.SCHEDULED if kept else Status.SENT,
-        due_in=finding.due_in + HANDOVER_GRACE if finding.due_in and kept else None,
-        twilio_sid=finding.sid,
-        delivery_status=finding.delivery_status,
+    text = AtTwilio(
+        sid=finding.sid,
+        status=finding.delivery_status or "",
+        send_in=finding.due_in,
         error_code=finding.error_code,
-        handed_over=kept,
-        kind="reconciled",
-        details={"answer": "found at Twilio", "by": by},
     )
+    return as_found(taken(finding.job_id, finding.attempt or 0, text), by)
 
 
 def _storable(text: str) -> str:

@@ -1,17 +1,17 @@
 """A job in doubt: was its text sent? Decided from Twilio's own list. Pure."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from messaging.domain.answers import Listed
 from messaging.domain.job import InDoubtPolicy, JobId, Phone, Sid, Status
-from messaging.domain.outcome import HANDOVER_GRACE, MAX_RESENDS, Outcome
+from messaging.domain.outcome import MAX_RESENDS, AtTwilio, Details, Outcome, taken
 
 CLEAN_READS = 2
 """Full reads of Twilio's list that must not show a text before it counts as not sent."""
-_CLOCK_SKEW = timedelta(minutes=2)
+CLOCK_SKEW = timedelta(minutes=2)
 """How far Twilio's clock and the database's may be apart."""
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 """What Twilio puts before every text of a trial account, also in its own list of them."""
@@ -39,7 +39,7 @@ class Doubt:
     @property
     def since(self) -> datetime:
         """No message of this attempt is older than this at Twilio."""
-        return self.claimed_at - _CLOCK_SKEW
+        return self.claimed_at - CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +87,19 @@ def strangers(doubt: Doubt, listed: Iterable[Listed], owned: Collection[Sid]) ->
 
 def found(doubt: Doubt, message: Listed) -> Outcome:
     """Twilio has the text: sent, or kept by Twilio until its time."""
-    kept = message.status == "scheduled" and doubt.send_in is not None
-    return Outcome(
-        job_id=doubt.id,
-        attempt=doubt.attempt,
-        status=Status.SCHEDULED if kept else Status.SENT,
-        due_in=doubt.send_in + HANDOVER_GRACE if doubt.send_in and kept else None,
-        twilio_sid=message.sid,
-        delivery_status=message.status,
+    text = AtTwilio(
+        sid=message.sid,
+        status=message.status,
+        send_in=doubt.send_in,
         error_code=message.error_code,
-        handed_over=kept,
-        kind="reconciled",
-        details={"answer": "found at Twilio"},
     )
+    return as_found(taken(doubt.id, doubt.attempt, text))
+
+
+def as_found(outcome: Outcome, by: str | None = None) -> Outcome:
+    """The outcome of a text that Twilio's list shows; `by` is who had the list read."""
+    details: Details = {"answer": "found at Twilio", **({"by": by} if by else {})}
+    return replace(outcome, kind="reconciled", details=details)
 
 
 def not_found(doubt: Doubt, quiescence: timedelta, others: int = 0) -> Outcome | LookAgain:

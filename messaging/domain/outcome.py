@@ -1,6 +1,6 @@
 """What an attempt comes to: from Twilio's answer to the job's next status. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import assert_never
@@ -37,6 +37,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtTwilio:
+    """A text that Twilio has. `send_in` is how far ahead its time is, None where that is past."""
+
+    sid: Sid
+    status: str
+    send_in: timedelta | None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
     """How long a message waits before it is tried again: base, doubled with each retry."""
 
@@ -49,6 +59,21 @@ class RetryRules:
         """The wait before the next retry, varied by the jitter so that retries spread out."""
         plain = min(self.base * (1 << retries_so_far), self.longest)
         return plain * (1 + self.jitter * dice.uniform(-1, 1))
+
+
+def taken(job_id: JobId, attempt: int, text: AtTwilio) -> Outcome:
+    """What a job whose text Twilio has comes to: sent, or kept by Twilio until its time."""
+    kept = text.send_in if text.status == "scheduled" else None
+    return Outcome(
+        job_id=job_id,
+        attempt=attempt,
+        status=Status.SENT if kept is None else Status.SCHEDULED,
+        due_in=None if kept is None else kept + HANDOVER_GRACE,
+        twilio_sid=text.sid,
+        delivery_status=text.status,
+        error_code=text.error_code,
+        handed_over=kept is not None,
+    )
 
 
 def outcome(claim: Claim, answer: Answer, rules: RetryRules, dice: Random) -> Outcome:
@@ -71,16 +96,10 @@ def outcome(claim: Claim, answer: Answer, rules: RetryRules, dice: Random) -> Ou
 
 
 def _accepted(claim: Claim, answer: Accepted) -> Outcome:
-    kept = claim.send_in is not None and answer.status == "scheduled"
-    return Outcome(
-        job_id=claim.id,
-        attempt=claim.attempt,
-        status=Status.SCHEDULED if kept else Status.SENT,
-        due_in=claim.send_in + HANDOVER_GRACE if claim.send_in and kept else None,
-        twilio_sid=answer.sid,
-        delivery_status=answer.status,
+    at_twilio = AtTwilio(sid=answer.sid, status=answer.status, send_in=claim.send_in)
+    return replace(
+        taken(claim.id, claim.attempt, at_twilio),
         segments=answer.segments,
-        handed_over=kept,
         details={"answer": "accepted"},
     )
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from messaging.domain.comparison import CLOCK_SKEW, Finding, Kind, Seen, Window
+from messaging.domain.comparison import Finding, Kind, Seen, Window
+from messaging.domain.doubt import CLOCK_SKEW
 from messaging.domain.job import JobId
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
