@@ -13,8 +13,8 @@ from messaging import comparison, runtime
 from messaging.commands import moments
 from messaging.commands.database import answering, database
 from messaging.commands.exits import ExitCode
-from messaging.commands.findings import opened
 from messaging.commands.operator import name_of
+from messaging.commands.report import opened
 from messaging.commands.screen import Screen
 from messaging.commands.tables import columns, grid
 from messaging.comparison import EXAMPLES, Compared, Wish
@@ -34,6 +34,8 @@ _MEANS: Mapping[Kind, str] = {
     Kind.MISSING: "sent here, and Twilio does not have their SIDs",
     Kind.WAITING: "nothing at Twilio looks like them: they go out when the workers run",
 }
+_COLUMNS = ("found", "id", "status", "to", "sid", "delivery_status", "at", "why")
+"""Of the report."""
 _STYLES = {Kind.HELD: "yellow", Kind.UNKNOWN: "yellow", Kind.MISSING: "red"}
 
 
@@ -86,11 +88,11 @@ def reconcile(screen: Screen, options: Options) -> ExitCode:
         now = figures.versions(conn).clock
     wish = _wish(options, now)
     with (
-        opened(options.report) as report,
+        opened(options.report, _COLUMNS) as report,
         answering(settings.direct_url),
         _compared(screen, settings, wish) as compared,
     ):
-        report.write(compared.findings())
+        report.write(map(_row, compared.findings()))
         result = compared.result
     screen.show(_shown(result, applied=wish.apply), *_pictures(result, moments.local(now)))
     return _conclude(screen, result, applied=wish.apply)
@@ -136,6 +138,15 @@ def _one(finding: Finding) -> Shown:
         delivery_status=finding.delivery_status,
         at=finding.at,
         why=finding.reason,
+    )
+
+
+def _row(finding: Finding) -> tuple[object, ...]:
+    one = _one(finding)
+    at = moments.iso(one.at) if one.at else ""
+    return (
+        *(finding.verdict, one.id, one.status, one.to, one.sid, one.delivery_status),
+        *(at, one.why),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from messaging.domain.job import JobId
 
@@ -19,6 +19,10 @@ class Fate:
     result: str
     id: JobId | None
     reason: str | None
+
+
+COLUMNS = tuple(field.name for field in fields(Fate))
+"""Of a report."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from messaging.commands.database import answering, database
 from messaging.commands.exits import ExitCode
-from messaging.commands.fates import Fate, Tally
+from messaging.commands.fates import COLUMNS, Fate, Tally
 from messaging.commands.files.drafts import Row, rows, survey
 from messaging.commands.files.fields import Defaults
 from messaging.commands.files.lines import shown
@@ -57,7 +57,7 @@ def enqueue(screen: Screen, wish: Wish) -> ExitCode:
     with (
         database(settings) as conn,
         Messaging(settings) as messaging,
-        opened(wish.report, beside=wish.file) as report,
+        opened(wish.report, COLUMNS, beside=wish.file) as report,
     ):
         hand_over: _HandOver = partial(messaging.enqueue_many, conn=conn)
         if wish.dry_run:
@@ -71,7 +71,7 @@ def enqueue(screen: Screen, wish: Wish) -> ExitCode:
             while group := list(islice(remaining, _GROUP)):
                 fates = _met(group, hand_over)
                 tally.add(fates)
-                report.write(fates)
+                report.write(map(astuple, fates))
                 advance(len(fates))
     summary = _summary(wish, tally, time.monotonic() - began)
     screen.show(summary, *picture(summary, dry_run=wish.dry_run))

@@ -1,16 +1,13 @@
-"""The report of an import: a CSV file with a line for every row."""
+"""A report: a CSV file with a line for every row of an import, or every finding of a comparison."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from messaging.commands.fates import Fate
 from messaging.commands.files.lines import shown
 from messaging.errors import MessagingError, Refused
-
-COLUMNS = ("row", "line", "result", "id", "reason")
 
 
 class Report:
@@ -20,13 +17,9 @@ class Report:
         """Without a file, nothing is written."""
         self._path = path
         self._file = file
-        self._write([COLUMNS])
 
-    def write(self, fates: Sequence[Fate]) -> None:
+    def write(self, rows: Iterable[Sequence[object]]) -> None:
         """Adds these rows. Raises MessagingError where they do not get into the file."""
-        self._write([(fate.row, fate.line, fate.result, fate.id, fate.reason) for fate in fates])
-
-    def _write(self, rows: Sequence[Sequence[object]]) -> None:
         if self._file is None or self._path is None:
             return
         try:
@@ -39,7 +32,9 @@ class Report:
 
 
 @contextmanager
-def opened(path: Path | None, *, beside: Path) -> Iterator[Report]:
+def opened(
+    path: Path | None, columns: Sequence[str], *, beside: Path | None = None
+) -> Iterator[Report]:
     """A new report at `path`, in place of an old one; none where there is no path.
 
     Raises Refused where it cannot be written, or is the file that is read (`beside`).
@@ -47,14 +42,16 @@ def opened(path: Path | None, *, beside: Path) -> Iterator[Report]:
     if path is None:
         yield Report(None, None)
         return
-    if path.exists() and path.samefile(beside):
+    if beside and path.exists() and path.samefile(beside):
         raise Refused(f"The report {shown(path)} is the file itself: name another.")
     try:
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise Refused(f"The report {shown(path)} cannot be written: {error.strerror}.") from error
+    report = Report(path, file)
     try:
-        yield Report(path, file)
+        report.write([columns])
+        yield report
     finally:
         with suppress(OSError):  # a full disk has been told of by then
             file.close()
