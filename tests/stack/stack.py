@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from celery import Celery
@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from messaging import Messaging
 from messaging.local.guard import Guard
 from messaging.local.listening import is_healthy
+from messaging.local.opened import Opened
 from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.processes import BEAT, BRIDGE, FLOWER, WEB, WORKER, Command
@@ -48,7 +49,7 @@ class Shape:
     """Whether a proxy stands between the processes and each server, for tests that cut links."""
 
 
-class Stack:
+class Stack(Opened):
     """Every process of the service, a database, a Valkey and a Twilio of its own."""
 
     def __init__(self, shape: Shape, postgres: EmbeddedPostgres, folder: Path) -> None:
@@ -56,20 +57,10 @@ class Stack:
         self._shape = shape
         self._postgres = postgres
         self._folder = folder
-        self._closing = ExitStack()
+        super().__init__()
         self._db: Connection[TupleRow] | None = None
         self.children: dict[str, Child] = {}
         self._ever: list[Child] = []
-
-    def __enter__(self) -> Self:
-        with ExitStack() as undo:
-            undo.push(self._closing)
-            self._open()
-            undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
 
     def _open(self) -> None:
         enter = self._closing.enter_context

@@ -6,17 +6,15 @@ official client pools fewer than there are threads. Unlike ours it may text twic
 dies.
 """
 
-import threading
 from datetime import timedelta
 
 import psycopg
 from celery import Celery
 from celery.signals import worker_init
 from psycopg_pool import ConnectionPool
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
 
 from messaging.local.bench.plain import THREADS
+from messaging.local.official import client
 from messaging.settings import current
 
 _settings = current()
@@ -42,7 +40,6 @@ _pool = ConnectionPool(
     max_size=THREADS,
     open=False,
 )
-_of_thread = threading.local()
 
 
 @app.task(  # type: ignore[untyped-decorator]  # celery has no annotations
@@ -59,7 +56,7 @@ def send(id: int) -> None:
             return
         conn.execute(_BEGIN, [id])
     phone, body = row
-    message = _client().messages.create(
+    message = client(_settings).messages.create(
         to=phone, body=body, messaging_service_sid=_settings.twilio_messaging_service_sid
     )
     with _pool.connection() as conn:
@@ -69,22 +66,3 @@ def send(id: int) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _open(**_: object) -> None:
     _pool.open(wait=True)
-
-
-def _client() -> Client:
-    """This thread's client."""
-    client: Client | None = getattr(_of_thread, "client", None)
-    if client is None:
-        client = _of_thread.client = _new_client()
-    return client
-
-
-def _new_client() -> Client:
-    token = _settings.twilio_auth_token
-    client = Client(  # type: ignore[no-untyped-call]
-        _settings.twilio_account_sid,
-        token.get_secret_value() if token else None,
-        http_client=TwilioHttpClient(timeout=10),
-    )
-    client.api.base_url = _settings.twilio_api_base_url or client.api.base_url
-    return client

@@ -4,10 +4,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 import psycopg
 from psycopg import Connection
@@ -17,6 +15,7 @@ from messaging.errors import Unreachable
 from messaging.local.environment import Environment
 from messaging.local.guard import Guard
 from messaging.local.listening import accepts
+from messaging.local.opened import Opened
 from messaging.local.ports import any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import Process, Program
@@ -40,26 +39,16 @@ _START_LIMIT = 60.0
 _LAST_WORDS = 1500
 
 
-class Site:
+class Site(Opened):
     """Use it with `with`: what it starts ends with the block, in whatever way that ends."""
 
     def __init__(self, folder: Path, latency: timedelta) -> None:
         """Nothing starts yet. `latency` is how long the simulated Twilio thinks."""
         self._folder = folder
-        self._closing = ExitStack()
+        super().__init__()
         self._processes: dict[str, Process] = {}
         self.latency = latency
         self.web_port = any_free()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as undo:
-            undo.push(self._closing)
-            self._open()
-            undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,7 +6,6 @@ that is marked before and after. It is the official client, as its documentation
 """
 
 import os
-import threading
 from functools import lru_cache
 
 import psycopg
@@ -15,10 +14,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 from twilio.base.exceptions import TwilioException, TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
 
 from messaging.local.chaos.side import VISIBILITY
+from messaging.local.official import client
 from messaging.settings import current
 
 _CONNECTIONS = 10
@@ -28,7 +26,6 @@ _END = "update texts set status = 'sent', sid = %s where id = %s"
 _FAIL = "update texts set status = 'failed', error_code = %s where id = %s"
 
 _settings = current()
-_of_thread = threading.local()
 
 app = Celery("plain", broker=_settings.celery_broker_url)
 app.conf.update(
@@ -70,7 +67,7 @@ def send(id: int) -> None:
 def _send(phone: str, body: str) -> tuple[str | None, int | None]:
     """The SID, or the code with which Twilio refused the text."""
     try:
-        message = _client().messages.create(
+        message = client(_settings).messages.create(
             to=phone, body=body, messaging_service_sid=_settings.twilio_messaging_service_sid
         )
     except TwilioRestException as error:
@@ -92,22 +89,3 @@ def _pool(_process: int) -> ConnectionPool[Connection[TupleRow]]:
         check=ConnectionPool.check_connection,
         open=True,
     )
-
-
-def _client() -> Client:
-    """This thread's client."""
-    client: Client | None = getattr(_of_thread, "client", None)
-    if client is None:
-        client = _of_thread.client = _new_client()
-    return client
-
-
-def _new_client() -> Client:
-    token = _settings.twilio_auth_token
-    client = Client(  # type: ignore[no-untyped-call]
-        _settings.twilio_account_sid,
-        token.get_secret_value() if token else None,
-        http_client=TwilioHttpClient(timeout=10),
-    )
-    client.api.base_url = _settings.twilio_api_base_url or client.api.base_url
-    return client

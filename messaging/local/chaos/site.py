@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,6 +17,7 @@ from messaging.local.chaos.plan import Line
 from messaging.local.environment import Environment
 from messaging.local.guard import Guard
 from messaging.local.listening import accepts
+from messaging.local.opened import Opened
 from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import Process, Program, wait_until
@@ -46,26 +46,16 @@ _MOMENTS = {"queued_ms": ("50", "400"), "delivered_ms": ("100", "1500")}
 """From acceptance to the callbacks."""
 
 
-class Site:
+class Site(Opened):
     """Use it with `with`: what it starts ends with the block, in whatever way that ends."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         """Nothing starts yet. The seed is Twilio's, too."""
         self._folder = folder
         self._seed = seed
-        self._closing = ExitStack()
+        super().__init__()
         self._keeping = ExitStack()
         self.lines: dict[Line, Proxy] = {}
-
-    def __enter__(self) -> Self:
-        with ExitStack() as undo:
-            undo.push(self._closing)
-            self._open()
-            undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
 
     @property
     def environment(self) -> dict[str, str]:
