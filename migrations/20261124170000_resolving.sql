@@ -64,6 +64,20 @@ begin
         errcode = 'check_violation',
         hint = 'Leave it: Twilio is asked, and it is sent again once that is proved safe.';
   end if;
+  -- The journal has the act before the change: messaging.resolve writes it.
+  if old.status = 'held' and new.status in ('pending', 'scheduled') and not exists (
+    select from messaging.message_events as act
+    where
+      act.job_id = old.id
+      and act.kind = 'resolved'
+      and act.attempt = old.attempt
+      and act.details ->> 'decision' = 'resend'
+  ) then
+    raise exception 'message % is held: Twilio may have sent it', old.id
+      using
+        errcode = 'check_violation',
+        hint = 'Decide with messaging.resolve(id, ''resend''), which writes it into the journal.';
+  end if;
   if old.status in ('processing', 'in_doubt', 'held') and new.status = 'scheduled'
     and (new.scheduled_for > clock_timestamp()) is not true
   then
@@ -144,6 +158,15 @@ begin
     else 'pending'
   end;
   begin
+    insert into messaging.message_events (job_id, kind, attempt, twilio_sid, details)
+    values (
+      job, 'resolved', was.attempt, sid,
+      jsonb_build_object(
+        'decision', decision, 'was', was.status, 'status', became,
+        'by', left(coalesce(nullif(btrim(by_whom), ''), session_user), 100)
+      )
+    );
+
     update public.message_jobs as j
     set
       status = became,
@@ -166,14 +189,6 @@ begin
       return 'sid_taken'; -- another message got it in this very moment
   end;
 
-  insert into messaging.message_events (job_id, kind, attempt, twilio_sid, details)
-  values (
-    job, 'resolved', was.attempt, sid,
-    jsonb_build_object(
-      'decision', decision, 'was', was.status, 'status', became,
-      'by', left(coalesce(nullif(btrim(by_whom), ''), session_user), 100)
-    )
-  );
   if became = 'pending' then
     perform messaging.add_entries(messaging.queue_of(was.priority), array[job]);
   end if;

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -54,6 +55,7 @@ def test_sql_and_python_have_one_table_of_changes(db: Database) -> None:
 
 def test_the_table_refuses_every_change_that_is_not_in_it(db: Database) -> None:
     jobs = {status: force(db, status) for status in Status}
+    resolved(db, jobs[Status.HELD], "resend")
     refused = {
         (old, new)
         for old, new in PAIRS
@@ -67,6 +69,32 @@ def test_the_table_refuses_every_change_that_is_not_in_it(db: Database) -> None:
         )
     }
     assert {pair for pair in PAIRS if not can_become(*pair)} == refused
+
+
+@pytest.mark.parametrize("new", ["pending", "scheduled"])
+@pytest.mark.parametrize("decision", [None, "cancel"])
+def test_a_held_job_is_sent_again_only_by_a_decision_on_record(
+    db: Database, decision: str | None, new: str
+) -> None:
+    id = force(db, "held", attempt=2)
+    resolved(db, id, "resend", attempt=1)  # about an earlier attempt
+    if decision:
+        resolved(db, id, decision, attempt=2)
+    again = "update message_jobs set status = %s, scheduled_for = '2090-01-01' where id = %s"
+    error = refusal(db, again, new, id)
+    assert error is not None
+    assert f"message {id} is held: Twilio may have sent it" == error.diag.message_primary
+    resolved(db, id, "resend", attempt=2)
+    assert refusal(db, again, new, id) is None
+
+
+def resolved(db: Database, id: UUID, decision: str, attempt: int = 0) -> None:
+    """What messaging.resolve writes into the journal."""
+    db.execute(
+        "insert into messaging.message_events (job_id, kind, attempt, details) "
+        "values (%s, 'resolved', %s, jsonb_build_object('decision', %s::text))",
+        [id, attempt, decision],
+    )
 
 
 def test_a_status_that_is_none_is_refused(db: Database) -> None:
@@ -99,7 +127,6 @@ def test_nothing_becomes_sent_without_twilios_id(db: Database, old: str) -> None
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("held", "pending"),
         ("processing", "retrying"),
         ("processing", "in_doubt"),
     ],
