@@ -68,14 +68,13 @@ def resolve(screen: Screen, options: Options) -> ExitCode:
     """Does what was decided. Raises Refused and NotFound, or says why it cannot be done."""
     wish = _wish(options)
     settings = load()
-    with database(settings) as conn:
-        if messages.show(conn, wish.id) is None:
-            raise NotFound(f"There is no message {wish.id}.")
-        resolved = _resolve(settings, wish)
-        message = messages.show(conn, wish.id)
-    status = message.status if message else ""
-    sid = message.twilio_sid if message else None
+    resolved = _resolve(settings, wish)
     answer = resolved.answer
+    with database(settings) as conn:
+        message = messages.show(conn, wish.id)
+    if message is None:
+        raise NotFound(f"There is no message {wish.id}.")
+    status, sid = message.status, message.twilio_sid
     screen.show(Shown(id=wish.id, result=answer, status=status, twilio_sid=sid))
     said = _SAID[answer].format(
         id=wish.id, status=status.replace("_", " "), reason=hide_numbers(resolved.reason)
