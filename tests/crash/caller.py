@@ -11,12 +11,15 @@ import psycopg
 from messaging import Draft, Messaging
 from messaging.settings import current
 
+NAME = "caller to be killed"
+"""Of its session."""
+
 
 def main(number: str, body: str, then: str) -> None:
     """Enqueues in a transaction of its own; `wait` never commits it."""
     settings = current()
     with (
-        psycopg.connect(settings.database_url.get_secret_value()) as conn,
+        psycopg.connect(settings.database_url.get_secret_value(), application_name=NAME) as conn,
         Messaging(settings) as messaging,
     ):
         messaging.enqueue(Draft(to=number, body=body), conn=conn)

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from messaging.local.listening import is_healthy
+from tests.crash.caller import NAME as CALLER
 from tests.crash.endings import Ending, assert_ends, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import Play, Scene
@@ -75,10 +76,19 @@ def test_a_text_whose_caller_is_killed_exists_if_its_commit_did(
             assert caller.stdout is not None
             assert b"enqueued\n" == caller.stdout.readline()
     play.open()
+    stack.wait_until(lambda: not sessions_of_callers(stack))
     find = "select id from message_jobs where message_content = %s"
-    stack.wait_until(lambda: jobs == len(stack.db.execute(find, [play.body(name)]).fetchall()))
-    for (id,) in stack.db.execute(find, [play.body(name)]).fetchall():
+    found = stack.db.execute(find, [play.body(name)]).fetchall()
+    assert jobs == len(found)
+    for (id,) in found:
         assert_ends(stack, id, ONCE)
+
+
+def sessions_of_callers(stack: Stack) -> int:
+    """How many Postgres still has: until they are over, they may commit."""
+    return stack.db.execute(
+        "select pid from pg_stat_activity where application_name = %s", [CALLER]
+    ).rowcount
 
 
 @contextmanager
