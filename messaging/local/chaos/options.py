@@ -9,6 +9,15 @@ from messaging.errors import Refused
 _A_KILL = timedelta(seconds=0.75)
 """On two cores the processes that it takes to start again still leave room for the work."""
 _KINDS = (".html", ".json")
+TIMES = (
+    "connect_timeout",
+    "read_timeout",
+    "send_deadline",
+    "send_lease",
+    "entry_lease",
+    "quiescence",
+)
+"""The protocol's: the settings that a run takes from its environment, and its report tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

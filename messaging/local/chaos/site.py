@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from messaging.errors import Unreachable
 from messaging.local.chaos.kept import Kept
+from messaging.local.chaos.options import TIMES
 from messaging.local.chaos.plan import Line
 from messaging.local.environment import Environment
 from messaging.local.guard import Guard
@@ -24,19 +25,12 @@ from messaging.local.process import Process, Program, wait_until
 from messaging.local.proxy import Proxy
 from messaging.local.twilio import Twilio
 from messaging.local.valkey import EmbeddedValkey
-from messaging.settings import Settings, load
+from messaging.settings import Settings, load, names_of
 
 OURS = "chaos"
 """What our own connections are called, which nobody kills one by one."""
-PROTOCOL = (
-    "MESSAGING_CONNECT_TIMEOUT",
-    "MESSAGING_READ_TIMEOUT",
-    "MESSAGING_SEND_DEADLINE",
-    "MESSAGING_SEND_LEASE",
-    "MESSAGING_ENTRY_LEASE",
-    "MESSAGING_QUIESCENCE",
-)
-"""The times that a run takes from its own environment: nothing that leads to somebody's data."""
+PROTOCOL = tuple(names_of(time)[0] for time in TIMES)
+"""What a run takes from its own environment: nothing that leads to somebody's data."""
 CHUNK = 10
 """Texts in a task: few, so that many tasks are interrupted, each at another place."""
 _START_LIMIT = 60.0

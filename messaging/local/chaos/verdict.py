@@ -9,7 +9,7 @@ from messaging.local.chaos import recovery
 from messaging.local.chaos.comparison import Findings, compare
 from messaging.local.chaos.doubts import doubts
 from messaging.local.chaos.log import Log
-from messaging.local.chaos.options import ChaosOptions
+from messaging.local.chaos.options import TIMES, ChaosOptions
 from messaging.local.chaos.outcome import Course, Done, Dossier, Moment, Outcome, Place
 from messaging.local.chaos.records import Records
 from messaging.local.chaos.recovery import Holdings, Times
@@ -18,15 +18,6 @@ from messaging.settings import Settings
 
 _MOST_DOSSIERS = 5
 """Of each kind."""
-_TIMES = (
-    "connect_timeout",
-    "read_timeout",
-    "send_deadline",
-    "send_lease",
-    "entry_lease",
-    "quiescence",
-)
-"""The protocol's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +65,7 @@ def verdict(options: ChaosOptions, found: Found) -> Outcome:
         planned_kills=options.kills,
         trouble_seconds=round(found.lasted, 1),
         total_seconds=round(found.seconds, 1),
-        times={name: getattr(settings, name) for name in _TIMES},
+        times={name: getattr(settings, name) for name in TIMES},
         place=found.place,
         done=_done(found),
         committed=len(records.jobs),
