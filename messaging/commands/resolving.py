@@ -68,10 +68,10 @@ def resolve(screen: Screen, options: Options) -> ExitCode:
     """Does what was decided. Raises Refused and NotFound, or says why it cannot be done."""
     wish = _wish(options)
     settings = load()
-    resolved = _resolve(settings, wish)
-    answer = resolved.answer
-    with database(settings) as conn:
+    with database(settings) as conn:  # first: a database that is away is told at once
+        resolved = _resolve(settings, wish)
         message = messages.show(conn, wish.id)
+    answer = resolved.answer
     if message is None:
         raise NotFound(f"There is no message {wish.id}.")
     status, sid = message.status, message.twilio_sid
