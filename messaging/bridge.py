@@ -24,6 +24,9 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
+_EARLY = timedelta(seconds=5)
+"""How long an entry waits whose job is under way or in doubt. If the text must be sent again, this
+entry is older than all that wait, and so comes first; the new one that is made then is last."""
 _SPREAD = 8
 """A few jobs are spread over this many tasks; more share tasks."""
 
@@ -79,8 +82,8 @@ def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
 def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     """Deals with every entry, and returns those whose jobs are ready to be sent.
 
-    Bare rows are prepared, whole messages adopted, spent entries removed, and what nobody can
-    use goes to the dead letters.
+    Bare rows are prepared, whole messages adopted, spent entries removed, those that come too
+    early put off, and what nobody can use goes to the dead letters.
     """
     if not entries:
         return []
@@ -88,6 +91,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
         standing = jobs.standing(conn, {entry.job_id for entry in entries if entry.job_id})
     found = sort(entries, standing)
     _remove(rt, lane, found.spent)
+    _put_off(rt, lane, found.early)
     for letter in found.dead:
         _bury(rt, lane, letter)
     for entry in found.whole:
@@ -123,6 +127,12 @@ def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:
     if entries:
         with rt.db.connection() as conn:
             queues.delete(conn, lane.queue, [entry.msg_id for entry in entries])
+
+
+def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
+    if hints:
+        with rt.db.connection() as conn:
+            queues.release(conn, lane.queue, [hint.msg_id for hint in hints], _EARLY)
 
 
 def _bury(rt: Runtime, lane: Lane, letter: Letter) -> None:

@@ -22,8 +22,10 @@ from messaging.postgres import jobs
 from messaging.postgres.connect import REFUSALS
 from messaging.runtime import Runtime
 
-_LEASE = timedelta(seconds=30)
-"""How long one look may take before another worker looks too."""
+_LEASE = timedelta(seconds=15)
+"""How long one look may take before another worker looks too, which is harmless."""
+_AGAIN = timedelta(seconds=5)
+"""How long a job waits for the next look after one that Twilio did not answer."""
 _BATCH = 16
 _AT_ONCE = 8
 """Questions under way at a time, and connections to Postgres in use."""
@@ -64,6 +66,8 @@ def _reconcile_in_turn(rt: Runtime, doubts: Sequence[Doubt]) -> int:
 def _reconcile_one(rt: Runtime, doubt: Doubt) -> bool:
     verdict = by_policy(doubt, rt.rules.default_policy) or _ask_twilio(rt, doubt)
     if verdict is None:
+        with rt.db.connection() as conn:
+            jobs.note_silence(conn, doubt, _AGAIN)
         return False
     if isinstance(verdict, LookAgain):
         with rt.db.connection() as conn:

@@ -163,7 +163,7 @@ class ProtocolSettings(BaseModel):
         description="A job longer in processing than this is in doubt: its worker has died.",
     )
     entry_lease: Seconds = Field(
-        60.0,
+        50.0,
         validation_alias=_named("MESSAGING_ENTRY_LEASE"),
         description="A queue entry that is not settled by then is handed out again.",
     )

@@ -70,10 +70,12 @@ class Letter:
 
 @dataclass(slots=True, kw_only=True)
 class Sorted:
-    """Entries by what is to be done with them. Entries of jobs at work are left as they are."""
+    """Entries by what is to be done with them."""
 
     ready: list[Hint] = field(default_factory=list)
     unprepared: list[Hint] = field(default_factory=list)
+    early: list[Hint] = field(default_factory=list)
+    """Their jobs are under way or in doubt, and keep their place until that is settled."""
     spent: list[Entry] = field(default_factory=list)
     whole: list[Entry] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
@@ -102,10 +104,12 @@ def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
             seen.add(job.id)
             hint = Hint(job_id=job.id, msg_id=entry.msg_id)
             (result.ready if job.prepared else result.unprepared).append(hint)
+        else:
+            result.early.append(Hint(job_id=job.id, msg_id=entry.msg_id))
     return result
 
 
-_NO_ENTRY = FINAL | {Status.SCHEDULED, Status.RETRYING, Status.HELD, Status.IN_DOUBT}
+_NO_ENTRY = FINAL | {Status.SCHEDULED, Status.RETRYING, Status.HELD}
 """Jobs in these states get a new entry when they become pending again."""
 
 

@@ -108,13 +108,14 @@ def refuse(conn: Postgres, id: JobId, reason: str) -> JobId | None:
 
 
 def settle(
-    conn: Postgres, outcomes: Iterable[Outcome], queue: str | None, hints: Iterable[Hint] = ()
+    conn: Postgres, outcomes: Sequence[Outcome], queue: str | None, hints: Iterable[Hint] = ()
 ) -> set[JobId]:
-    """Writes what attempts came to and removes their entries from `queue`.
+    """Writes what attempts came to and removes their entries from `queue`, save those in doubt.
 
     Returns the jobs that were settled; a missing one was settled by somebody who knew better.
     """
-    entries = {hint.job_id: hint.msg_id for hint in hints}
+    kept = {o.job_id for o in outcomes if o.status is Status.IN_DOUBT}
+    entries = {hint.job_id: hint.msg_id for hint in hints if hint.job_id not in kept}
     rows = [_row(outcome, queue, entries.get(outcome.job_id)) for outcome in outcomes]
     settled = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
     return {JobId(id) for (id,) in settled}
@@ -146,12 +147,14 @@ def owned_sids(conn: Postgres, sids: Iterable[Sid]) -> set[Sid]:
     return {Sid(sid) for (sid,) in conn.execute(query("jobs", "owned_sids"), {"sids": list(sids)})}
 
 
-def note_clean_read(conn: Postgres, doubt: Doubt, wait: timedelta) -> int | None:
-    """Counts a full read of Twilio's list without the job; None where it is settled."""
-    row = conn.execute(
-        query("jobs", "note_clean_read"), {"id": doubt.id, "attempt": doubt.attempt, "wait": wait}
-    ).fetchone()
-    return int(row[0]) if row else None
+def note_clean_read(conn: Postgres, doubt: Doubt, wait: timedelta) -> None:
+    """Counts a full read of Twilio's list without the job, which is looked at again later."""
+    _look_again(conn, "note_clean_read", doubt, wait)
+
+
+def note_silence(conn: Postgres, doubt: Doubt, wait: timedelta) -> None:
+    """Has the job looked at again after this time; the last look told nothing."""
+    _look_again(conn, "note_silence", doubt, wait)
 
 
 def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
@@ -229,6 +232,10 @@ def _doubt(*row: Any) -> Doubt:
     values = dict(zip(names, row, strict=True))
     policy = values["in_doubt_policy"]
     return Doubt(**{**values, "in_doubt_policy": InDoubtPolicy(policy) if policy else None})
+
+
+def _look_again(conn: Postgres, name: str, doubt: Doubt, wait: timedelta) -> None:
+    conn.execute(query("jobs", name), {"id": doubt.id, "attempt": doubt.attempt, "wait": wait})
 
 
 def _row(outcome: Outcome, queue: str | None, msg_id: int | None) -> dict[str, object]:

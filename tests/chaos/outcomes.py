@@ -19,7 +19,7 @@ PASSED = Outcome(
     planned_kills=60,
     trouble_seconds=45.0,
     total_seconds=131.0,
-    times={"send_lease": 45.0, "entry_lease": 60.0, "quiescence": 60.0},
+    times={"send_lease": 45.0, "entry_lease": 50.0, "quiescence": 60.0},
     place=Place(system="Linux", cores=2, load=0.5, versions={"Python": "3.11.7"}),
     done=Done(
         kills={"child of a worker": 40, "Redis": 20},

@@ -59,7 +59,7 @@ def assert_nothing_is_left(stack: Stack) -> None:
     summary = stack.twilio.ledger.summary()
     assert (0, 0) == (summary.repeated_texts, summary.repeated_jobs)
     assert [] == unrecorded_attempts(stack)
-    assert [] == stack.entries("sms_queue") + stack.entries("sms_priority_queue")
+    stack.wait_until(lambda: not stack.entries("sms_queue") + stack.entries("sms_priority_queue"))
 
 
 def under_way(stack: Stack) -> list[Any]:

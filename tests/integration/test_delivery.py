@@ -91,7 +91,7 @@ def test_each_answer_of_twilio_leads_to_its_status_and_is_not_repeated(
     id = insert(db)
     assert Counter({status: 1}) == work(rt).outcomes
     assert (status, 1, 0) == (row(db, id).status, row(db, id).attempt, row(db, id).retry_count)
-    assert [] == entries(db)
+    assert (1 if status == "in_doubt" else 0) == len(entries(db)), "one in doubt keeps its place"
     assert Counter() == work(rt).outcomes
     assert sends == len(sent_bodies(twilio))
 

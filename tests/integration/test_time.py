@@ -115,6 +115,39 @@ def test_a_text_that_twilio_has_not_is_sent_again_after_two_clean_reads(
     assert (2, 1) == (row(db, id).attempt, len(twilio.ledger.outbound))
 
 
+def test_a_text_that_is_sent_again_comes_before_those_that_were_never_tried(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    again = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    insert(db, message_content="new")
+    end_leases(db)
+    assert [] == take(rt, most=1), "in doubt, it is looked at and put off"
+    for seconds in (5, 120):
+        ahead(db, again, seconds)
+        reconciliation.reconcile(rt)
+    assert "pending" == row(db, again).status
+    end_leases(db)
+    assert [again] == [hint.job_id for hint in take(rt, most=1)]
+
+
+def test_the_entry_of_a_text_in_doubt_waits_seconds_and_no_new_lease(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    end_leases(db)
+    take(rt)
+    later = db.execute(
+        "select vt > clock_timestamp(), vt < clock_timestamp() + interval '10 s' "
+        "from pgmq.q_sms_queue"
+    )
+    assert [(True, True)] == later.fetchall()
+
+
+def end_leases(db: Database) -> None:
+    """Lets the leases of all entries run out."""
+    db.execute("update pgmq.q_sms_queue set vt = clock_timestamp()")
+
+
 def test_one_clean_read_is_no_proof_however_late(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
@@ -131,6 +164,8 @@ def test_a_list_that_does_not_answer_proves_nothing(
     for _ in range(4):
         ahead(db, id, 120)
         assert (0, "in_doubt") == (reconciliation.reconcile(rt), row(db, id).status)
+    soon = "select due_at < clock_timestamp() + interval '10 s' from message_jobs where id = %s"
+    assert (True,) == db.execute(soon, [id]).fetchone(), "Twilio is asked again soon"
 
 
 def test_texts_in_doubt_are_looked_up_at_the_same_time(

@@ -19,13 +19,13 @@ def moves(rules: Rules, state: State) -> Iterator[Move]:
 
 def _decide(rules: Rules, state: State) -> Iterator[Move]:
     """A person decides. That nothing was sent is said by one who has looked, and waited."""
-    canceled = resolve(state.job, "cancel")
+    canceled = resolve(rules, state.job, "cancel")
     yield Move("a person cancels the job", state._replace(job=canceled))
     if state.text.taken:
-        sent = resolve(state.job, "sent")
+        sent = resolve(rules, state.job, "sent")
         yield Move("a person finds its text at Twilio", state._replace(job=sent))
     if state.job.status == HELD and (not rules.person_looks or _is_out_of_the_world(rules, state)):
-        again = resolve(state.job, "resend")
+        again = resolve(rules, state.job, "resend")
         assert again.status == PENDING
         yield Move("a person has it sent again", renewed(state, again))
 

@@ -48,12 +48,13 @@ def settle(rules: Rules, job: Job, written: Written, *, last: bool, fresh: bool)
     """The job with what an attempt came to, where it is still in that attempt.
 
     `fresh` says that the job's present queue entry is the one that the settle names: it goes,
-    if the settle counts.
+    if the settle counts and leaves no doubt.
     """
     counts = not rules.fence or _is_expected(rules, job, written, last=last)
     if counts:
         job = _settled(rules, job, written)
-    if fresh and (counts or written.sid) and job.status != PENDING:
+    is_spent = written.status != IN_DOUBT and job.status != PENDING
+    if fresh and (counts or written.sid) and is_spent:
         return job._replace(entry=NONE)
     return job
 
@@ -96,15 +97,15 @@ def cancel(rules: Rules, job: Job) -> Job:
     return job._replace(recall=True) if job.status in _CANCELABLE else job
 
 
-def resolve(job: Job, decision: str) -> Job:
+def resolve(rules: Rules, job: Job, decision: str) -> Job:
     """The job as a person decides: sent, resend or cancel; as it is where that is not allowed."""
     if decision == "sent" and job.status in (HELD, IN_DOUBT, FAILED, CANCELED):
         return _change(job._replace(sid=True), SENT)._replace(reads=0, recall=False)
     if decision == "cancel" and job.status in (HELD, IN_DOUBT):
         return _change(job, CANCELED)._replace(reads=0, recall=False)
     if decision == "resend" and job.status == HELD:
-        again = _change(job, PENDING)
-        return again._replace(resends=0, reads=0, recall=False, entry=VISIBLE)
+        again = _change(job, PENDING)._replace(resends=0, reads=0, recall=False)
+        return _with_entry(rules, again)
     return job
 
 

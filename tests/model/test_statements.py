@@ -63,7 +63,7 @@ def resolve_as(decision: str) -> Statement:
             values = [id, decision, sid(id) if decision == "sent" else None]
             db.execute("select messaging.resolve(%s, %s, %s)", values)
 
-    return Statement(real=real, model=lambda job: statements.resolve(job, decision))
+    return Statement(real=real, model=lambda job: statements.resolve(RULES, job, decision))
 
 
 def callback(id: JobId) -> Receipt:

@@ -97,7 +97,7 @@ VARIANTS: tuple[Variant, ...] = (
     _variant(
         "snapshot skew: a deletion decided earlier takes the job's new entry",
         STUCK,
-        Rules(queue=True, workers=1, deletes_by_entry=False, restores=False),
+        Rules(queue=True, workers=1, person=True, deletes_by_entry=False, restores=False),
     ),
     _variant(
         "the entry is deleted when it is handed out",

@@ -39,9 +39,10 @@ def an_answer_that_is_settled_twice(story: Story) -> None:
 
 
 def a_doubt_that_ends_unsent(story: Story) -> None:
-    """Twilio's list does not show it, and it is pending again."""
+    """Twilio's list does not show it, and it is pending again. The entry that it kept is gone."""
     story.hand_over()
     story.send(Reaction.LOST)
+    story.purge()
     story.beat(65)
     story.beat(65)
 

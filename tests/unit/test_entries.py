@@ -14,7 +14,7 @@ JOB = JobId(UUID("0f8fad5b-d9cb-469f-a165-70867728950e"))
 OTHER = JobId(UUID(int=2))
 NAMED = {"job_id": str(JOB)}
 WHOLE = {"recipient_phone": "+15555550100", "message_content": "Hello"}
-FINISHED = sorted(set(Status) - {Status.PENDING, Status.PROCESSING})
+FINISHED = sorted(set(Status) - {Status.PENDING, Status.PROCESSING, Status.IN_DOUBT})
 
 
 def entry(message: object, msg_id: int = 1) -> Entry:
@@ -57,8 +57,10 @@ def test_an_entry_of_a_pending_job_is_work(
     assert expected == found
 
 
-def test_an_entry_of_a_job_at_work_is_left_as_it_is() -> None:
-    assert Sorted() == sort([entry(NAMED)], standing("processing"))
+@pytest.mark.parametrize("status", ["processing", "in_doubt"])
+def test_an_entry_of_a_job_that_may_have_to_be_sent_again_keeps_its_place(status: str) -> None:
+    expected = Sorted(early=[Hint(job_id=JOB, msg_id=1)])
+    assert expected == sort([entry(NAMED)], standing(status))
 
 
 @pytest.mark.parametrize("status", FINISHED)
@@ -155,11 +157,10 @@ def test_every_entry_goes_to_exactly_one_place(
 ) -> None:
     entries = [entry(message, n) for n, message in enumerate(messages)]
     found = sort(entries, standing(status, prepared=prepared))
-    placed = [hint.msg_id for hint in found.ready + found.unprepared]
+    placed = [hint.msg_id for hint in found.ready + found.unprepared + found.early]
     placed += [each.msg_id for each in found.spent + found.whole]
     placed += [letter.entry.msg_id for letter in found.dead]
-    left = [e.msg_id for e in entries if e.job_id == JOB and status is Status.PROCESSING]
-    assert sorted(e.msg_id for e in entries) == sorted(placed + left)
+    assert sorted(e.msg_id for e in entries) == sorted(placed)
     assert len(found.ready + found.unprepared) <= 1
 
 

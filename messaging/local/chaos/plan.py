@@ -111,6 +111,9 @@ class Fault:
     rule: Rule
 
 
+_LONG_OUTAGES = 0.2
+"""The share of outages that may be long."""
+
 Event = Kill | Wipe | Pause | Restart | Outage | Fault
 
 
@@ -149,22 +152,31 @@ def _kills(dice: Random, kills: int, seconds: float) -> Iterator[Kill]:
 def _pauses(dice: Random, seconds: float, send_lease: float) -> Iterator[Pause]:
     for at in _times(dice, seconds, each=12):
         yield Pause(at=at, lasts=dice.uniform(0.5, 4.0), is_long=False)
+    lasts = send_lease * 1.1 + 2.0
+    # Early enough not to lengthen the wait at the end by much.
+    early = max(0.4, 1.0 - lasts / seconds)
     for at in _times(dice, seconds, each=90):
-        # Early, so that the wait at the end is not longer for it.
-        yield Pause(at=at * 0.4, lasts=send_lease * 1.1 + 2.0, is_long=True)
+        yield Pause(at=at * early, lasts=lasts, is_long=True)
 
 
 def _outages(dice: Random, seconds: float) -> Iterator[Outage]:
-    longest = min(10.0, 1.5 + seconds / 100)  # in a short run the work must go on at times
     pairs = [(line, mishap) for line in Line for mishap in Mishap]
     for at, (line, mishap) in zip(_times(dice, seconds, each=3), _turns(dice, pairs), strict=False):
         yield Outage(
             at=at,
-            lasts=0.0 if mishap is Mishap.CUT else dice.uniform(0.5, longest),
+            lasts=0.0 if mishap is Mishap.CUT else _length(dice, seconds),
             line=line,
             mishap=mishap,
             late=dice.uniform(0.02, 0.3),
         )
+
+
+def _length(dice: Random, seconds: float) -> float:
+    """Of an outage: mostly short, sometimes longer than any timeout of ours where the run is long
+    too. The work must go on at times, or nothing is under way that could be hurt.
+    """
+    longest = min(12.0, 1.5 + seconds / 100)
+    return dice.uniform(0.5, longest if dice.random() < _LONG_OUTAGES else min(2.0, longest))
 
 
 def _faults(dice: Random, seconds: float) -> Iterator[Fault]:

@@ -4,13 +4,14 @@ A text counts where its queue entry's lease ran out before anybody claimed it (n
 where its attempt was swept (in doubt). Time runs from the first kill that may have been it: the
 first one after the lease or the claim, of anybody who may hold messages. So it is never too
 short. Not yet sent, it ends when Twilio accepts the text, or when its next attempt is in doubt
-and so another story. In doubt, it ends when the doubt does: the text's SID is known, or it is
-proved that nothing was sent; what is sent again then waits its turn in the queue.
+and so another story. In doubt, it ends when the text's SID is known, or when it is decided what
+becomes of it; where it is proved that nothing was sent, when the next attempt begins or is
+accepted.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from messaging.local.bench.figures import percentile
@@ -18,6 +19,8 @@ from messaging.local.chaos.records import Happening, Records
 
 _SETTLING = ("reconciled", "resolved")
 """Rows of the journal that settle a doubt, besides all that name a SID."""
+_TO_BE_SENT = "pending"
+"""The status that they leave where the text is to be sent again, and it is not over yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Times:
     @property
     def unsent(self) -> float:
         """What a text that was not sent yet may take: 65 s with the usual times."""
-        return self.entry_lease + 5
+        return self.entry_lease + 15
 
     @property
     def in_doubt(self) -> float:
@@ -85,10 +88,11 @@ def in_doubt(
     rows: defaultdict[str, list[Happening]] = defaultdict(list)
     for row in records.journal or ():
         rows[row.job_id].append(row)
+    begun = _begun(records, holdings)
     seconds = [
         end - blow
         for of_job in rows.values()
-        for swept, end in _doubts(of_job)
+        for swept, end in _doubts(of_job, begun)
         if (blow := _blow_of(swept, holdings, blows, times)) is not None
     ]
     return _recovery(seconds, times.in_doubt)
@@ -105,15 +109,33 @@ def _last_in_vain(leases: Sequence[float], ends: Sequence[float], times: Times) 
     return in_vain[-1] if in_vain else None
 
 
-def _doubts(rows: Sequence[Happening]) -> Iterator[tuple[Happening, float]]:
-    """Each sweep of a job, and when its doubt was settled."""
+def _doubts(
+    rows: Sequence[Happening], begun: Mapping[tuple[str, int], float]
+) -> Iterator[tuple[Happening, float]]:
+    """Each sweep of a job, and when all was right again; none where that never came."""
     for place, row in enumerate(rows):
         if row.kind != "swept":
             continue
-        ends = (other.at for other in rows[place + 1 :] if other.sid or other.kind in _SETTLING)
-        end = next(ends, None)
-        if end is not None:
-            yield row, end
+        attempt = (row.attempt or 0) + 1
+        ends = [_settled_at(row, rows[place + 1 :]), begun.get((row.job_id, attempt))]
+        known = [end for end in ends if end is not None]
+        if known:
+            yield row, min(known)
+
+
+def _settled_at(swept: Happening, later: Iterable[Happening]) -> float | None:
+    """When the journal says that the doubt was over, or that a later attempt was."""
+    for row in later:
+        is_over = row.kind in _SETTLING and row.status != _TO_BE_SENT
+        if row.sid or is_over or (row.attempt or 0) > (swept.attempt or 0):
+            return row.at
+    return None
+
+
+def _begun(records: Records, holdings: Holdings) -> Mapping[tuple[str, int], float]:
+    """When each attempt was claimed, as far as that was seen, or else accepted by Twilio."""
+    accepted = {(text.job, text.attempt or 0): text.at for text in records.ledger if text.job}
+    return {**accepted, **holdings.claims}
 
 
 def _blow_of(

@@ -239,6 +239,16 @@ where
   and attempt = %(attempt)s
 returning clean_reads
 
+-- name: note_silence
+-- Says when to look again after a look that told nothing. No row: it is settled.
+update public.message_jobs
+set due_at = clock_timestamp() + %(wait)s
+where
+  id = %(id)s
+  and status = 'in_doubt'
+  and attempt = %(attempt)s
+returning id
+
 -- name: recall_due
 -- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s.
 with due as materialized (
