@@ -82,6 +82,20 @@ def test_a_worker_is_paused_for_longer_than_the_send_lease() -> None:
     assert until(long[0]) - long[0].at > LEASE
 
 
+def test_in_a_long_plan_workers_are_paused_all_along_and_none_beyond_its_end() -> None:
+    events = planned(kills=1000, seconds=750.0)
+    long = [event for event in events if isinstance(event, Pause) and event.is_long]
+    assert long[0].at < 0.2 * 750
+    assert 0.8 * 750 < until(long[-1]) <= 750
+
+
+def test_most_outages_are_short_and_some_outlast_every_timeout() -> None:
+    events = planned(kills=1000, seconds=1500.0)
+    lengths = [event.lasts for event in events if isinstance(event, Outage)]
+    assert sum(length > 2.0 for length in lengths) < 0.25 * len(lengths)
+    assert max(lengths) > 10.0
+
+
 def test_back_pressure_comes_early_because_such_a_text_waits_for_a_minute() -> None:
     rejecting = [
         event.at
