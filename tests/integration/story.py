@@ -10,6 +10,8 @@ from messaging import bridge, delivery
 from messaging.delivery import Delivered
 from messaging.domain.entries import Hint
 from messaging.domain.job import Lane
+from messaging.local.simulator import Simulator
+from messaging.local.simulator.rules import Kind, Rule
 from messaging.runtime import Runtime
 
 TO = "+15555550100"
@@ -76,3 +78,20 @@ def take(rt: Runtime, lane: Lane = Lane.NORMAL, most: int = 100) -> list[Hint]:
 def work(rt: Runtime, lane: Lane = Lane.NORMAL) -> Delivered:
     """One look of the bridge, and the delivery of what it found."""
     return delivery.deliver(rt, lane, take(rt, lane))
+
+
+def in_doubt(
+    rt: Runtime, db: Connection[TupleRow], twilio: Simulator, kind: Kind, **columns: object
+) -> UUID:
+    """A job whose answer was not seen: Twilio has its text exactly if `kind` strikes after."""
+    fault = twilio.faults.add(Rule(kind=kind))
+    id = insert(db, **columns)
+    work(rt)
+    twilio.faults.remove(fault)
+    assert "in_doubt" == row(db, id).status
+    return id
+
+
+def end_leases(db: Connection[TupleRow]) -> None:
+    """Lets the leases of all entries run out."""
+    db.execute("update pgmq.q_sms_queue set vt = clock_timestamp()")

@@ -17,7 +17,7 @@ from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import jobs
 from messaging.runtime import Runtime
 from messaging.settings import load
-from tests.integration.story import entries, insert, kinds, row, take, work
+from tests.integration.story import end_leases, entries, in_doubt, insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
 
@@ -80,16 +80,6 @@ def test_a_pending_job_without_an_entry_gets_a_new_one(rt: Runtime, db: Database
     assert 0 == upkeep.sweep(rt).restored
 
 
-def in_doubt(rt: Runtime, db: Database, twilio: Simulator, kind: Kind, **columns: object) -> UUID:
-    """A job whose answer was not seen: Twilio has its text exactly if `kind` strikes after."""
-    fault = twilio.faults.add(Rule(kind=kind))
-    id = insert(db, **columns)
-    work(rt)
-    twilio.faults.remove(fault)
-    assert "in_doubt" == row(db, id).status
-    return id
-
-
 def test_a_text_that_twilio_has_is_found_and_not_sent_again(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
@@ -141,11 +131,6 @@ def test_the_entry_of_a_text_in_doubt_waits_seconds_and_no_new_lease(
         "from pgmq.q_sms_queue"
     )
     assert [(True, True)] == later.fetchall()
-
-
-def end_leases(db: Database) -> None:
-    """Lets the leases of all entries run out."""
-    db.execute("update pgmq.q_sms_queue set vt = clock_timestamp()")
 
 
 def test_one_clean_read_is_no_proof_however_late(

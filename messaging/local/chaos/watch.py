@@ -14,14 +14,16 @@ from messaging.local.chaos.recovery import Holdings
 _LOOK = 0.5
 """Seconds between two looks. What is held for a shorter time is not interrupted, but done."""
 _LEASED = """
-select message ->> 'job_id', extract(epoch from last_read_at)::float8
-from pgmq.q_sms_queue
-where vt > clock_timestamp() and last_read_at is not null
-union all
-select message ->> 'job_id', extract(epoch from last_read_at)::float8
-from pgmq.q_sms_priority_queue
-where vt > clock_timestamp() and last_read_at is not null
+select job.id::text, extract(epoch from entry.last_read_at)::float8
+from (
+  select message, vt, last_read_at from pgmq.q_sms_queue
+  union all
+  select message, vt, last_read_at from pgmq.q_sms_priority_queue
+) as entry
+join public.message_jobs as job on job.id = (entry.message ->> 'job_id')::uuid
+where entry.vt > clock_timestamp() and entry.last_read_at is not null and job.status = 'pending'
 """
+"""Of texts that wait to be sent: one that is in doubt keeps its entry, which is read at times."""
 _CLAIMED = """
 select id::text, attempt, extract(epoch from claimed_at)::float8
 from public.message_jobs
@@ -51,8 +53,8 @@ class Watch:
         self._thread.join()
 
     def seen(self) -> Holdings:
-        """All leases and claims that were seen."""
-        leases = {job: sorted(begun) for job, begun in self._leases.items()}
+        """All leases and claims that were seen; the thread may be adding others."""
+        leases = {job: sorted(begun) for job, begun in dict(self._leases).items()}
         return Holdings(leases=leases, claims=dict(self._claims))
 
     def _run(self) -> None:
