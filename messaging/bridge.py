@@ -5,7 +5,7 @@ from datetime import timedelta
 from math import ceil
 
 from messaging import events
-from messaging.domain.entries import Entry, Hint, Letter, adopted, sort
+from messaging.domain.entries import Early, Entry, Hint, Letter, adopted, sort
 from messaging.domain.job import Lane
 from messaging.postgres import bell, jobs, messages, queues
 from messaging.postgres.bell import Bell
@@ -24,9 +24,6 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
-_EARLY = timedelta(seconds=5)
-"""How long an entry waits whose job is under way or in doubt. If the text must be sent again, this
-entry is older than all that wait, and so comes first; the new one that is made then is last."""
 _SPREAD = 8
 """A few jobs are spread over this many tasks; more share tasks."""
 
@@ -129,10 +126,13 @@ def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:
             queues.delete(conn, lane.queue, [entry.msg_id for entry in entries])
 
 
-def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
-    if hints:
+def _put_off(rt: Runtime, lane: Lane, entries: Sequence[Early]) -> None:
+    """If such a text must be sent again, its old entry comes first; the one made then, last."""
+    if entries:
+        quiescence = timedelta(seconds=rt.settings.quiescence)
+        waits = {entry.msg_id: entry.wait(quiescence) for entry in entries}
         with rt.db.connection() as conn:
-            queues.release(conn, lane.queue, [hint.msg_id for hint in hints], _EARLY)
+            queues.put_off(conn, lane.queue, waits)
 
 
 def _bury(rt: Runtime, lane: Lane, letter: Letter) -> None:

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from messaging.domain.job import FINAL, JobId, Status
 
+_TO_DECIDE = timedelta(seconds=3)
+_SOON = timedelta(seconds=5)
+_RARELY = timedelta(minutes=10)
 _ALIASES = {"to": "recipient_phone", "body": "message_content", "template_name": "template"}
 _DRAFT_FIELDS = (
     "recipient_phone",
@@ -45,11 +49,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the bridge must know of a job."""
+    """What the bridge must know of a job. `age` is the time since its last claim."""
 
     id: JobId
     status: Status
     prepared: bool
+    age: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,23 @@ class Hint:
 
     job_id: JobId
     msg_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Early:
+    """An entry whose job is under way or in doubt, and how long ago that was claimed."""
+
+    msg_id: int
+    age: timedelta
+
+    def wait(self, quiescence: timedelta) -> timedelta:
+        """When to look at it again.
+
+        When the doubt may be over, then each five seconds, and ever more rarely where the doubt
+        lasts: Twilio may be out for hours, with texts in doubt by the thousand.
+        """
+        first = quiescence + _TO_DECIDE - self.age
+        return max(first, _SOON, min((self.age - quiescence) / 2, _RARELY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +96,8 @@ class Sorted:
 
     ready: list[Hint] = field(default_factory=list)
     unprepared: list[Hint] = field(default_factory=list)
-    early: list[Hint] = field(default_factory=list)
-    """Their jobs are under way or in doubt, and keep their place until that is settled."""
+    early: list[Early] = field(default_factory=list)
+    """They keep their place until their job is settled: it may be sent again."""
     spent: list[Entry] = field(default_factory=list)
     whole: list[Entry] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
@@ -105,7 +127,7 @@ def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
             hint = Hint(job_id=job.id, msg_id=entry.msg_id)
             (result.ready if job.prepared else result.unprepared).append(hint)
         else:
-            result.early.append(Hint(job_id=job.id, msg_id=entry.msg_id))
+            result.early.append(Early(msg_id=entry.msg_id, age=job.age))
     return result
 
 

@@ -66,8 +66,8 @@ def standing(conn: Postgres, ids: Iterable[JobId]) -> dict[JobId, Standing]:
     """What the bridge must know of these jobs; those that do not exist are missing."""
     rows = conn.execute(query("jobs", "standing"), {"ids": list(ids)})
     return {
-        JobId(id): Standing(id=JobId(id), status=Status(status), prepared=prepared)
-        for id, status, prepared in rows
+        JobId(id): Standing(id=JobId(id), status=Status(status), prepared=prepared, age=age)
+        for id, status, prepared, age in rows
     }
 
 

@@ -1,6 +1,6 @@
 """The pgmq queues, in the subset that Supabase's older pgmq and the bundled one share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,11 +32,18 @@ def lease(conn: Postgres, queue: str, time: timedelta, most: int) -> list[Entry]
 
 def release(conn: Postgres, queue: str, msg_ids: Iterable[int], after: timedelta) -> None:
     """Gives leased entries back, to be seen again after this time."""
-    seconds = max(0, round(after.total_seconds()))
+    put_off(conn, queue, dict.fromkeys(msg_ids, after))
+
+
+def put_off(conn: Postgres, queue: str, waits: Mapping[int, timedelta]) -> None:
+    """Gives leased entries back, by number, each to be seen again after a time of its own."""
     with conn.cursor() as cursor:
         cursor.executemany(
             query("queues", "release"),
-            [{"queue": queue, "msg_id": msg_id, "after": seconds} for msg_id in msg_ids],
+            [
+                {"queue": queue, "msg_id": msg_id, "after": max(0, round(wait.total_seconds()))}
+                for msg_id, wait in waits.items()
+            ],
         )
 
 

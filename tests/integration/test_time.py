@@ -120,17 +120,20 @@ def test_a_text_that_is_sent_again_comes_before_those_that_were_never_tried(
     assert [again] == [hint.job_id for hint in take(rt, most=1)]
 
 
-def test_the_entry_of_a_text_in_doubt_waits_seconds_and_no_new_lease(
+def test_the_entry_of_a_text_in_doubt_is_looked_at_when_the_doubt_may_be_over(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
-    in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
-    end_leases(db)
-    take(rt)
-    later = db.execute(
-        "select vt > clock_timestamp(), vt < clock_timestamp() + interval '10 s' "
-        "from pgmq.q_sms_queue"
-    )
-    assert [(True, True)] == later.fetchall()
+    id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
+    for seconds, soonest, latest in [(40, 13, 26), (30, 2, 8)]:
+        ahead(db, id, seconds)
+        end_leases(db)
+        take(rt)
+        later = db.execute(
+            "select vt - clock_timestamp() between make_interval(secs => %s) "
+            "and make_interval(secs => %s) from pgmq.q_sms_queue",
+            [soonest, latest],
+        )
+        assert [(True,)] == later.fetchall()
 
 
 def test_one_clean_read_is_no_proof_however_late(

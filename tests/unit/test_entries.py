@@ -1,13 +1,24 @@
 """What the bridge does with each queue entry, whoever put it there."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.domain.entries import Entry, Hint, Letter, Sorted, Standing, adopted, entry_of, sort
+from messaging.domain.entries import (
+    Early,
+    Entry,
+    Hint,
+    Letter,
+    Sorted,
+    Standing,
+    adopted,
+    entry_of,
+    sort,
+)
 from messaging.domain.job import JobId, Status
 
 JOB = JobId(UUID("0f8fad5b-d9cb-469f-a165-70867728950e"))
@@ -21,8 +32,11 @@ def entry(message: object, msg_id: int = 1) -> Entry:
     return entry_of(msg_id, json.dumps(message))
 
 
-def standing(status: str, id: JobId = JOB, *, prepared: bool = True) -> dict[JobId, Standing]:
-    return {id: Standing(id=id, status=Status(status), prepared=prepared)}
+def standing(
+    status: str, id: JobId = JOB, *, prepared: bool = True, age: float = 0.0
+) -> dict[JobId, Standing]:
+    since = timedelta(seconds=age)
+    return {id: Standing(id=id, status=Status(status), prepared=prepared, age=since)}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +73,26 @@ def test_an_entry_of_a_pending_job_is_work(
 
 @pytest.mark.parametrize("status", ["processing", "in_doubt"])
 def test_an_entry_of_a_job_that_may_have_to_be_sent_again_keeps_its_place(status: str) -> None:
-    expected = Sorted(early=[Hint(job_id=JOB, msg_id=1)])
-    assert expected == sort([entry(NAMED)], standing(status))
+    expected = Sorted(early=[Early(msg_id=1, age=timedelta(seconds=50))])
+    assert expected == sort([entry(NAMED)], standing(status, age=50))
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [
+        pytest.param(0, 63, id="just claimed: until the doubt may be over"),
+        pytest.param(50, 13, id="its lease has run out"),
+        pytest.param(62, 5, id="about to be decided"),
+        pytest.param(70, 5, id="about to be decided, still"),
+        pytest.param(180, 60, id="Twilio does not answer"),
+        pytest.param(86_400, 600, id="nor does it for a day"),
+    ],
+)
+def test_the_entry_of_a_text_in_doubt_is_looked_at_when_the_doubt_may_be_over(
+    age: float, wait: float
+) -> None:
+    early = Early(msg_id=1, age=timedelta(seconds=age))
+    assert timedelta(seconds=wait) == early.wait(timedelta(seconds=60))
 
 
 @pytest.mark.parametrize("status", FINISHED)
@@ -157,7 +189,8 @@ def test_every_entry_goes_to_exactly_one_place(
 ) -> None:
     entries = [entry(message, n) for n, message in enumerate(messages)]
     found = sort(entries, standing(status, prepared=prepared))
-    placed = [hint.msg_id for hint in found.ready + found.unprepared + found.early]
+    placed = [hint.msg_id for hint in found.ready + found.unprepared]
+    placed += [each.msg_id for each in found.early]
     placed += [each.msg_id for each in found.spent + found.whole]
     placed += [letter.entry.msg_id for letter in found.dead]
     assert sorted(e.msg_id for e in entries) == sorted(placed)

@@ -80,7 +80,8 @@ returning
 select
   id,
   status,
-  prepared_at is not null as prepared
+  prepared_at is not null as prepared,
+  coalesce(clock_timestamp() - claimed_at, interval '0') as age
 from public.message_jobs
 where id = any(%(ids)s)
 
