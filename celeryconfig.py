@@ -80,7 +80,7 @@ beat_schedule = {
     "bridge-urgent": _every(5, "bridge", Lane.URGENT),
     "bridge-normal": _every(5, "bridge", Lane.NORMAL),
     "sweep": _every(5, "sweep"),
-    "reconcile": _every(5, "reconcile"),
+    "reconcile": _every(3, "reconcile"),
     "take-back": _every(2, "take_back"),
     "follow": _every(60, "follow"),  # texts handed over before the option was switched off, too
 }

@@ -24,7 +24,7 @@ from messaging.runtime import Runtime
 
 _LEASE = timedelta(seconds=15)
 """How long one look may take before another worker looks too, which is harmless."""
-_AGAIN = timedelta(seconds=5)
+_AGAIN = timedelta(seconds=3)
 """How long a job waits for the next look after one that Twilio did not answer."""
 _BATCH = 16
 _AT_ONCE = 8

@@ -10,7 +10,9 @@ from uuid import UUID
 from messaging.domain.job import FINAL, JobId, Status
 
 _TO_DECIDE = timedelta(seconds=3)
-_SOON = timedelta(seconds=5)
+_SOONER_OR_LATER = timedelta(seconds=30)
+"""After this time a doubt is one that lasts."""
+_SOON = timedelta(seconds=2)
 _RARELY = timedelta(minutes=10)
 _ALIASES = {"to": "recipient_phone", "body": "message_content", "template_name": "template"}
 _DRAFT_FIELDS = (
@@ -75,11 +77,11 @@ class Early:
     def wait(self, quiescence: timedelta) -> timedelta:
         """When to look at it again.
 
-        When the doubt may be over, then each five seconds, and ever more rarely where the doubt
+        When the doubt may be over, then each two seconds, and ever more rarely where the doubt
         lasts: Twilio may be out for hours, with texts in doubt by the thousand.
         """
-        first = quiescence + _TO_DECIDE - self.age
-        return max(first, _SOON, min((self.age - quiescence) / 2, _RARELY))
+        beyond = self.age - quiescence
+        return max(_TO_DECIDE - beyond, _SOON, min((beyond - _SOONER_OR_LATER) / 2, _RARELY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def test_the_entry_of_a_text_in_doubt_is_looked_at_when_the_doubt_may_be_over(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
     id = in_doubt(rt, db, twilio, Kind.RESET_BEFORE)
-    for seconds, soonest, latest in [(40, 13, 26), (30, 2, 8)]:
+    for seconds, soonest, latest in [(40, 13, 26), (30, 0, 8)]:
         ahead(db, id, seconds)
         end_leases(db)
         take(rt)

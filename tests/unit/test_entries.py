@@ -82,9 +82,9 @@ def test_an_entry_of_a_job_that_may_have_to_be_sent_again_keeps_its_place(status
     [
         pytest.param(0, 63, id="just claimed: until the doubt may be over"),
         pytest.param(50, 13, id="its lease has run out"),
-        pytest.param(62, 5, id="about to be decided"),
-        pytest.param(70, 5, id="about to be decided, still"),
-        pytest.param(180, 60, id="Twilio does not answer"),
+        pytest.param(62, 2, id="about to be decided"),
+        pytest.param(90, 2, id="about to be decided, still"),
+        pytest.param(210, 60, id="Twilio does not answer"),
         pytest.param(86_400, 600, id="nor does it for a day"),
     ],
 )
