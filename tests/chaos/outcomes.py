@@ -33,8 +33,18 @@ PASSED = Outcome(
     findings=Findings(),
     decided=0,
     doubts=Doubts(total=2, causes={"the worker did not come back": 2}, ends={"a receipt came": 2}),
-    unsent=Recovery(texts=9, p50=60.1, p99=61.5, longest=61.5, limit=65.0, is_within=True),
-    in_doubt=Recovery(texts=0, p50=None, p99=None, longest=None, limit=90.0, is_within=True),
+    unsent=Recovery(
+        texts=9,
+        p50=60.1,
+        p99=61.5,
+        longest=61.5,
+        limit=65.0,
+        is_within=True,
+        slowest=[("job-9", 61.5)],
+    ),
+    in_doubt=Recovery(
+        texts=0, p50=None, p99=None, longest=None, limit=90.0, is_within=True, slowest=[]
+    ),
     processes=480,
     left=(),
     course=Course(

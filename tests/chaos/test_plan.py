@@ -54,6 +54,15 @@ def test_of_60_kills_everybody_has_his_share() -> None:
     assert SHARES == Counter(apportioned(60))
 
 
+def test_the_kills_of_each_victim_are_spread_over_the_whole_time() -> None:
+    events = planned(kills=1000, seconds=1320.0)
+    of_postgres = [
+        event.at for event in events if isinstance(event, Kill) and event.victim is Victim.POSTGRES
+    ]
+    stretch = 1320.0 / len(of_postgres)
+    assert list(range(50)) == [int(at / stretch) for at in of_postgres]
+
+
 def test_events_come_in_their_order_and_within_their_time() -> None:
     times = [event.at for event in planned()]
     assert sorted(times) == times

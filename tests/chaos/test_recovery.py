@@ -44,9 +44,21 @@ def test_a_text_whose_lease_ran_out_recovers_when_twilio_has_it() -> None:
     assert found.is_within
 
 
-def test_a_text_that_was_leased_in_vain_twice_recovers_from_the_second_time() -> None:
+def test_of_a_text_that_was_leased_in_vain_twice_the_longest_time_counts() -> None:
     found = unsent(records(221.0), leased(100.0, 160.0), [103.0, 170.0], USUAL)
-    assert (1, 51.0) == (found.texts, found.longest)
+    assert (1, 118.0) == (found.texts, found.longest)
+
+
+def test_a_lease_that_was_cut_short_by_an_empty_redis_counts_too() -> None:
+    found = unsent(records(111.0), leased(100.0, 110.5), BEFORE_AND_AFTER, USUAL)
+    assert (1, 8.0) == (found.texts, found.longest)
+
+
+def test_the_slowest_are_named_the_slowest_first() -> None:
+    holdings = Holdings(
+        leases={"a": [100.0], "b": [100.0]}, claims={("a", 1): 160.0, ("b", 1): 170.0}
+    )
+    assert [("b", 67.0), ("a", 57.0)] == unsent(records(None), holdings, [103.0], USUAL).slowest
 
 
 @pytest.mark.parametrize(

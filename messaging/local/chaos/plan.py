@@ -1,5 +1,6 @@
 """The plan: what is done when, and to whom. Pure; the same seed makes the same plan."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -120,7 +121,7 @@ Event = Kill | Wipe | Pause | Restart | Outage | Fault
 def plan(*, seed: int, kills: int, seconds: float, send_lease: float) -> list[Event]:
     """What is to be done within so many seconds, in order.
 
-    Each victim, mishap and fault has its turn before any comes twice.
+    Each mishap and fault has its turn before any comes twice.
     """
     dice = Random(seed)  # noqa: S311 - no secret
     events: list[Event] = [
@@ -144,9 +145,10 @@ def apportioned(kills: int) -> list[Victim]:
 
 
 def _kills(dice: Random, kills: int, seconds: float) -> Iterator[Kill]:
-    victims = _shuffled(dice, apportioned(kills))
-    for number, victim in enumerate(victims):
-        yield Kill(at=(number + dice.random()) * seconds / kills, victim=victim)
+    """Each victim's are spread over the whole time, like all other trouble."""
+    for victim, count in Counter(apportioned(kills)).items():
+        for number in range(count):
+            yield Kill(at=(number + dice.random()) * seconds / count, victim=victim)
 
 
 def _pauses(dice: Random, seconds: float, send_lease: float) -> Iterator[Pause]:

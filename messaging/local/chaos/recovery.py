@@ -1,12 +1,13 @@
 """Recovery: how long after a kill what it had interrupted was sent, or known to be. Pure.
 
-A text counts where its queue entry's lease ran out before anybody claimed it (not yet sent), or
+A text counts where its queue entry was leased in vain (not yet sent): somebody was killed while it
+was leased, and nobody claimed it before it was leased again, or its lease ran out. Or it counts
 where its attempt was swept (in doubt). Time runs from the first kill that may have been it: the
 first one after the lease or the claim, of anybody who may hold messages. So it is never too
-short. Not yet sent, it ends when Twilio accepts the text, or when its next attempt is in doubt
-and so another story. In doubt, it ends when the text's SID is known, or when it is decided what
-becomes of it; where it is proved that nothing was sent, when the next attempt begins or is
-accepted.
+short. Not yet sent, it ends when somebody claims the text or Twilio accepts it; of a text that was
+leased in vain several times, the longest counts. In doubt, it ends when the text's SID is known,
+or when it is decided what becomes of it; where it is proved that nothing was sent, when the next
+attempt begins or is accepted.
 """
 
 from bisect import bisect_left
@@ -19,6 +20,8 @@ from messaging.local.chaos.records import Happening, Records
 
 _SETTLING = ("reconciled", "resolved")
 """Rows of the journal that settle a doubt, besides all that name a SID."""
+_SLOWEST = 10
+"""So many texts that took longest are named."""
 _TO_BE_SENT = "pending"
 """The status that they leave where the text is to be sent again, and it is not over yet."""
 
@@ -62,23 +65,25 @@ class Recovery:
     is_within: bool
     """Whether 99 of 100 took no longer than they may."""
 
+    slowest: Sequence[tuple[str, float]]
+    """The jobs that took longest, by id, and their seconds."""
+
 
 def unsent(records: Records, holdings: Holdings, blows: Sequence[float], times: Times) -> Recovery:
-    """Of texts whose entry's lease ran out before anybody claimed them."""
+    """Of texts whose entry was leased in vain."""
     accepted = _accepted(records)
     busy: defaultdict[str, list[float]] = defaultdict(list)
     for (job, _), claimed in holdings.claims.items():
         busy[job].append(claimed)
     for row in records.journal or ():
         busy[row.job_id].append(row.at)
-    seconds = []
+    seconds = {}
     for job, leases in holdings.leases.items():
         ends = [moment for moment in (*busy[job], accepted.get(job)) if moment is not None]
-        lease = _last_in_vain(leases, ends, times)
-        blow = _first(blows, lease, lease + times.entry_lease) if lease is not None else None
-        if lease is not None and blow is not None:
-            seconds.append(min(end for end in ends if end > lease) - blow)
-    return _recovery(seconds, times.unsent)
+        took = list(_in_vain(leases, ends, blows, times))
+        if took:
+            seconds[job] = max(took)
+    return _recovery(seconds.items(), times.unsent)
 
 
 def in_doubt(
@@ -90,7 +95,7 @@ def in_doubt(
         rows[row.job_id].append(row)
     begun = _begun(records, holdings)
     seconds = [
-        end - blow
+        (swept.job_id, end - blow)
         for of_job in rows.values()
         for swept, end in _doubts(of_job, begun)
         if (blow := _blow_of(swept, holdings, blows, times)) is not None
@@ -98,15 +103,16 @@ def in_doubt(
     return _recovery(seconds, times.in_doubt)
 
 
-def _last_in_vain(leases: Sequence[float], ends: Sequence[float], times: Times) -> float | None:
-    """The last lease that ran out with nothing done under it, but something later."""
-    in_vain = [
-        lease
-        for lease in leases
-        if any(end > lease for end in ends)
-        and not any(lease <= end <= lease + times.entry_lease for end in ends)
-    ]
-    return in_vain[-1] if in_vain else None
+def _in_vain(
+    leases: Sequence[float], ends: Sequence[float], blows: Sequence[float], times: Times
+) -> Iterator[float]:
+    """From the blow to the end, for each lease with a blow and nothing done under it."""
+    for lease, following in zip(leases, [*leases[1:], float("inf")], strict=True):
+        over = min(following, lease + times.entry_lease)
+        end = min((end for end in ends if end >= lease), default=None)
+        blow = _first(blows, lease, over)
+        if end is not None and end > over and blow is not None:
+            yield end - blow
 
 
 def _doubts(
@@ -156,15 +162,16 @@ def _accepted(records: Records) -> dict[str, float]:
     return {text.job: text.at for text in reversed(records.ledger) if text.job}
 
 
-def _recovery(seconds: Sequence[float], limit: float) -> Recovery:
-    if not seconds:
-        return Recovery(texts=0, p50=None, p99=None, longest=None, limit=limit, is_within=True)
-    p99 = round(percentile(seconds, 0.99), 1)
+def _recovery(took: Iterable[tuple[str, float]], limit: float) -> Recovery:
+    slowest = sorted(took, key=lambda one: -one[1])
+    seconds = [one for _, one in slowest]
+    p50, p99 = (round(percentile(seconds, share), 1) if seconds else None for share in (0.5, 0.99))
     return Recovery(
         texts=len(seconds),
-        p50=round(percentile(seconds, 0.5), 1),
+        p50=p50,
         p99=p99,
-        longest=round(max(seconds), 1),
+        longest=round(seconds[0], 1) if seconds else None,
         limit=limit,
-        is_within=p99 <= limit,
+        is_within=p99 is None or p99 <= limit,
+        slowest=[(job, round(one, 1)) for job, one in slowest[:_SLOWEST]],
     )
