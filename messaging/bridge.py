@@ -24,6 +24,9 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
+_SHORT_LEASE = timedelta(seconds=10)
+"""How long the entry of a text that is sent again out of doubt is leased: others may take it over
+sooner. A second hint for a job that is under way is harmless, and costs one look."""
 _SPREAD = 8
 """A few jobs are spread over this many tasks; more share tasks."""
 
@@ -89,6 +92,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     found = sort(entries, standing)
     _remove(rt, lane, found.spent)
     _put_off(rt, lane, found.early)
+    _lease_shortly(rt, lane, found.again)
     for letter in found.dead:
         _bury(rt, lane, letter)
     for entry in found.whole:
@@ -133,6 +137,13 @@ def _put_off(rt: Runtime, lane: Lane, entries: Sequence[Early]) -> None:
         waits = {entry.msg_id: entry.wait(quiescence) for entry in entries}
         with rt.db.connection() as conn:
             queues.put_off(conn, lane.queue, waits)
+
+
+def _lease_shortly(rt: Runtime, lane: Lane, msg_ids: Sequence[int]) -> None:
+    """If whoever is to send these texts dies with them, they must not wait a whole lease more."""
+    if msg_ids:
+        with rt.db.connection() as conn:
+            queues.release(conn, lane.queue, msg_ids, _SHORT_LEASE)
 
 
 def _bury(rt: Runtime, lane: Lane, letter: Letter) -> None:

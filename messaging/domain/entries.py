@@ -51,11 +51,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the bridge must know of a job. `age` is the time since its last claim."""
+    """What the bridge must know of a job.
+
+    `age` is the time since its last claim, `resends` how often it is sent again out of doubt.
+    """
 
     id: JobId
     status: Status
     prepared: bool
+    resends: int
     age: timedelta
 
 
@@ -97,6 +101,8 @@ class Sorted:
     """Entries by what is to be done with them."""
 
     ready: list[Hint] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
+    """Entries of those ready that are sent again out of doubt, and have waited for long."""
     unprepared: list[Hint] = field(default_factory=list)
     early: list[Early] = field(default_factory=list)
     """They keep their place until their job is settled: it may be sent again."""
@@ -128,6 +134,8 @@ def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
             seen.add(job.id)
             hint = Hint(job_id=job.id, msg_id=entry.msg_id)
             (result.ready if job.prepared else result.unprepared).append(hint)
+            if job.resends:
+                result.again.append(entry.msg_id)
         else:
             result.early.append(Early(msg_id=entry.msg_id, age=job.age))
     return result

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
-from messaging.domain.doubt import Doubt
 from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
 from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
@@ -66,8 +64,10 @@ def standing(conn: Postgres, ids: Iterable[JobId]) -> dict[JobId, Standing]:
     """What the bridge must know of these jobs; those that do not exist are missing."""
     rows = conn.execute(query("jobs", "standing"), {"ids": list(ids)})
     return {
-        JobId(id): Standing(id=JobId(id), status=Status(status), prepared=prepared, age=age)
-        for id, status, prepared, age in rows
+        JobId(id): Standing(
+            id=JobId(id), status=Status(status), prepared=prepared, resends=resends, age=age
+        )
+        for id, status, prepared, resends, age in rows
     }
 
 
@@ -134,27 +134,6 @@ def restore_entries(conn: Postgres, older_than: timedelta) -> int:
 def sweep_processing(conn: Postgres) -> list[JobId]:
     """Puts jobs whose worker has died in doubt."""
     return [JobId(id) for (id,) in conn.execute(query("jobs", "sweep_processing"))]
-
-
-def in_doubt_due(conn: Postgres, lease: timedelta, most: int) -> list[Doubt]:
-    """Takes jobs in doubt that want a look, for the time of the lease."""
-    rows = conn.execute(query("jobs", "in_doubt_due"), {"lease": lease, "most": most})
-    return [_doubt(*row) for row in rows]
-
-
-def owned_sids(conn: Postgres, sids: Iterable[Sid]) -> set[Sid]:
-    """Which of these SIDs already belong to a job."""
-    return {Sid(sid) for (sid,) in conn.execute(query("jobs", "owned_sids"), {"sids": list(sids)})}
-
-
-def note_clean_read(conn: Postgres, doubt: Doubt, wait: timedelta) -> None:
-    """Counts a full read of Twilio's list without the job, which is looked at again later."""
-    _look_again(conn, "note_clean_read", doubt, wait)
-
-
-def note_silence(conn: Postgres, doubt: Doubt, wait: timedelta) -> None:
-    """Has the job looked at again after this time; the last look told nothing."""
-    _look_again(conn, "note_silence", doubt, wait)
 
 
 def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
@@ -225,17 +204,6 @@ def _claim(
         send_at=send_at,
         send_in=send_in,
     )
-
-
-def _doubt(*row: Any) -> Doubt:
-    names = Doubt.__dataclass_fields__
-    values = dict(zip(names, row, strict=True))
-    policy = values["in_doubt_policy"]
-    return Doubt(**{**values, "in_doubt_policy": InDoubtPolicy(policy) if policy else None})
-
-
-def _look_again(conn: Postgres, name: str, doubt: Doubt, wait: timedelta) -> None:
-    conn.execute(query("jobs", name), {"id": doubt.id, "attempt": doubt.attempt, "wait": wait})
 
 
 def _row(outcome: Outcome, queue: str | None, msg_id: int | None) -> dict[str, object]:

@@ -12,8 +12,8 @@ from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
 from messaging.postgres.connect import AWAY
 from messaging.runtime import Runtime
+from messaging.steps.insisting import insist
 
-_BETWEEN_TRIES = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=10)
 """How long an answer is kept while Postgres is away. Much longer than the send lease: an answer
 with a SID still counts when its job is in doubt already, and spares Twilio's list a question."""
@@ -30,21 +30,13 @@ def settle(
     changes nothing.
     """
     entries = tuple(hints)
-    until = rt.monotonic() + _LONGEST.total_seconds()
-    while True:
-        try:
-            return _write(rt, outcomes, queue, entries)
-        except AWAY as error:
-            rt.outages.note("postgres", error)
-            if rt.monotonic() > until or rt.stopping.is_set():
-                events.answers_unwritten(jobs=len(outcomes), error=type(error).__name__)
-                return set()
-            rt.wait(_BETWEEN_TRIES)
-        except psycopg.Error as error:
-            if len(outcomes) == 1:
-                events.answers_unwritten(jobs=1, error=type(error).__name__)
-                return set()
+    try:
+        return insist(rt, lambda: _write(rt, outcomes, queue, entries), _LONGEST)
+    except psycopg.Error as error:
+        if len(outcomes) > 1 and not isinstance(error, AWAY):
             return {id for outcome in outcomes for id in settle(rt, [outcome], queue, entries)}
+        events.answers_unwritten(jobs=len(outcomes), error=type(error).__name__)
+        return set()
 
 
 def _write(

@@ -83,13 +83,19 @@ def unrecorded_attempts(stack: Stack) -> list[Any]:
 
 
 def _journal(stack: Stack, id: JobId) -> tuple[str, ...]:
-    """An answer that a callback overtook counts as settled: which comes first is chance."""
+    """An answer that a callback overtook counts as settled: which comes first is chance.
+
+    One that was written twice, because nobody knew whether the first commit was one, counts once.
+    """
     rows = stack.db.execute(
         "select case when e.kind = 'late_answer' and e.attempt = j.attempt and exists ("
         "select from messaging.message_events as r where r.job_id = j.id and r.kind = 'receipt' "
         "and r.id < e.id) then 'settled' else e.kind end "
         "from messaging.message_events as e join message_jobs as j on j.id = e.job_id "
-        "where e.job_id = %s and e.kind <> 'receipt' order by e.id",
+        "where e.job_id = %s and e.kind <> 'receipt' and not (e.kind = 'late_answer' and exists ("
+        "select from messaging.message_events as f where f.job_id = j.id and f.id < e.id "
+        "and f.kind in ('settled', 'reconciled') and f.attempt = e.attempt "
+        "and f.twilio_sid = e.twilio_sid)) order by e.id",
         [id],
     )
     return tuple(kind for (kind,) in rows)

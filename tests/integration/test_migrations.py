@@ -20,7 +20,7 @@ from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.errors import Misconfigured
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import figures, jobs, messages, queues
+from messaging.postgres import doubts, figures, jobs, messages, queues
 from messaging.postgres.migrate import Migration, all_migrations, migrate, standing
 from tests.integration.databases import SID, Database, empty, one, supabase
 from tests.integration.story import TO, insert
@@ -85,7 +85,7 @@ def expect_it_works(url: str) -> None:
         queues.release(conn, "sms_queue", [entry.msg_id], timedelta(0))
         assert [id] == [claim.id for claim in jobs.claim(conn, [id], timedelta(seconds=-1))]
         assert [id] == jobs.sweep_processing(conn)
-        assert [id] == [doubt.id for doubt in jobs.in_doubt_due(conn, timedelta(0), 10)]
+        assert [id] == [doubt.id for doubt in doubts.in_doubt_due(conn, timedelta(0), 10)]
         sent = Outcome(job_id=id, attempt=1, status=Status.SENT, twilio_sid=Sid(SID))
         hint = Hint(job_id=id, msg_id=entry.msg_id)
         assert {id} == jobs.settle(conn, [sent], "sms_queue", [hint])

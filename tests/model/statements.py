@@ -67,7 +67,10 @@ def sweep(rules: Rules, job: Job) -> Job:
 
 
 def note_clean_read(job: Job, *, last: bool) -> Job:
-    """One more clean read, while the job is in that doubt; more than needed are not counted."""
+    """One more clean read, while the job is in that doubt; more than needed are not counted.
+
+    Postgres counts one read once, however often it is noted; here two looks may both count.
+    """
     if job.status != IN_DOUBT or not last:
         return job
     return job._replace(reads=min(job.reads + 1, CLEAN_READS - 1))

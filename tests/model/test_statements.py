@@ -52,9 +52,9 @@ class Statement:
     about: Sequence[str] = STATUSES
 
 
-def clean_read(db: Database, id: JobId, attempt: int) -> object:
-    values = {"id": id, "attempt": attempt, "wait": timedelta(0)}
-    return db.execute(query("jobs", "note_clean_read"), values)
+def clean_read(db: Database, id: JobId, attempt: int, *, after: int = 0) -> object:
+    values = {"id": id, "attempt": attempt, "clean_reads": after, "wait": timedelta(0)}
+    return db.execute(query("doubts", "note_clean_read"), values)
 
 
 def resolve_as(decision: str) -> Statement:
@@ -108,6 +108,10 @@ STATEMENTS = {
     "note_clean_read of an earlier attempt": Statement(
         real=lambda db, ids: [clean_read(db, id, ATTEMPT - 1) for id in ids],
         model=lambda job: statements.note_clean_read(job, last=False),
+    ),
+    "note_clean_read of a read that was counted already": Statement(
+        real=lambda db, ids: [clean_read(db, id, ATTEMPT, after=-1) for id in ids],
+        model=lambda job: job,
     ),
 }
 

@@ -33,10 +33,12 @@ def entry(message: object, msg_id: int = 1) -> Entry:
 
 
 def standing(
-    status: str, id: JobId = JOB, *, prepared: bool = True, age: float = 0.0
+    status: str, id: JobId = JOB, *, prepared: bool = True, resends: int = 0, age: float = 0.0
 ) -> dict[JobId, Standing]:
     since = timedelta(seconds=age)
-    return {id: Standing(id=id, status=Status(status), prepared=prepared, age=since)}
+    return {
+        id: Standing(id=id, status=Status(status), prepared=prepared, resends=resends, age=since)
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,12 @@ def test_an_entry_of_a_pending_job_is_work(
     hint = Hint(job_id=JOB, msg_id=1)
     expected = Sorted(ready=[hint]) if place == "ready" else Sorted(unprepared=[hint])
     assert expected == found
+
+
+def test_an_entry_of_a_job_that_is_sent_again_out_of_doubt_is_leased_for_less_time() -> None:
+    hint = Hint(job_id=JOB, msg_id=1)
+    expected = Sorted(ready=[hint], again=[1])
+    assert expected == sort([entry(NAMED)], standing("pending", resends=1))
 
 
 @pytest.mark.parametrize("status", ["processing", "in_doubt"])
