@@ -24,7 +24,7 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
-_SHORT_LEASE = timedelta(seconds=10)
+_SHORT_LEASE = timedelta(seconds=5)
 """How long the entry of a text that is sent again out of doubt is leased: others may take it over
 sooner. A second hint for a job that is under way is harmless, and costs one look."""
 _SPREAD = 8

@@ -27,7 +27,7 @@ _LOOK = 0.5
 _TELL = 5.0
 """Seconds between two lines about how it goes."""
 _START_LIMIT = 90.0
-_SLACK, _SLACK_EACH = 30.0, 0.005
+_SLACK, _SLACK_EACH = 60.0, 0.005
 """Seconds beyond the protocol's times in which everything must be well, and for each text: those
 that could not be sent while there was trouble want to be sent, too, perhaps on a busy machine."""
 _HANDFUL = 25
