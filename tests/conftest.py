@@ -4,11 +4,14 @@ The servers run once a session; every test has a database of its own, copied fro
 an empty Valkey and a new simulator.
 """
 
+import os
 from collections.abc import Iterator
 from itertools import count
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as search
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -21,6 +24,15 @@ from messaging.settings import Settings, load
 from tests import servers
 
 _numbers = count(1)
+
+search.register_profile(
+    "calm",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("MESSAGING_TEST_SCALE") != "full",
+)
+search.load_profile("calm")
+"""A busy machine fails no search, and two runs of the suite search for the same."""
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,24 @@ SHORT_LEASES = {
 }
 """What takes minutes in production takes seconds here."""
 
+SOME_SECONDS = {
+    "MESSAGING_CONNECT_TIMEOUT": "1",
+    "MESSAGING_READ_TIMEOUT": "8",
+    "MESSAGING_SEND_DEADLINE": "3",
+    "MESSAGING_SEND_LEASE": "13",
+    "MESSAGING_ENTRY_LEASE": "14",
+    "MESSAGING_QUIESCENCE": "13",
+}
+"""For two workers that have just started, both of which are to be hit."""
+NEVER_TOO_LATE = {
+    "MESSAGING_CONNECT_TIMEOUT": "10",
+    "MESSAGING_READ_TIMEOUT": "20",
+    "MESSAGING_SEND_DEADLINE": "15",
+    "MESSAGING_SEND_LEASE": "50",
+    "MESSAGING_ENTRY_LEASE": "600",
+}
+"""So that no text is late or in doubt because the machine is busy."""
+
 CALM = Shape(
     workers=2,
     flower=True,
@@ -38,12 +56,12 @@ CALM = Shape(
 FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
 WORKERLESS = Shape(
     workers=0,
-    environment={**SMALL_CHUNKS, **SHORT_LEASES, "TWILIO_RATE_LIMIT_PER_SECOND": "50"},
+    environment={**SMALL_CHUNKS, **SOME_SECONDS, "TWILIO_RATE_LIMIT_PER_SECOND": "50"},
 )
 NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
 PATIENT = Shape(
     workers=2,
-    environment={**SMALL_CHUNKS, **FEW_THREADS, "MESSAGING_ENTRY_LEASE": "600"},
+    environment={**SMALL_CHUNKS, **FEW_THREADS, **NEVER_TOO_LATE},
 )
 
 

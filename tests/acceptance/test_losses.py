@@ -82,16 +82,6 @@ def test_scheduled_texts_arrive_once_when_beat_is_killed(fragile: Stack) -> None
     batch.assert_delivered_once(LIMIT)
 
 
-def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(fragile: Stack) -> None:
-    batch = Batch.of(fragile, drafts(SOME, "With a clean stop"))
-    with in_the_middle(fragile, batch):
-        exit_code = fragile.children["worker-1"].stop()
-    fragile.children["worker-1"].start()
-    batch.assert_delivered_once(LIMIT)
-    assert 0 == exit_code
-    assert [] == batch.doubted()
-
-
 def assert_nothing_is_stuck(stack: Stack) -> None:
     """No job of any batch is still under way."""
     stack.wait_until(lambda: set(stack.jobs()) <= {status.value for status in FINAL})

@@ -94,7 +94,10 @@ def held_by_redis(stack: Stack) -> str:
 def contents(client: Any) -> Iterator[bytes]:
     """Every key and every value, whatever its type."""
     for key in client.scan_iter():
-        verb, *more = _READ[client.type(key)]
+        kind = client.type(key)
+        if kind == b"none":
+            continue  # read by somebody since
+        verb, *more = _READ[kind]
         read = client.execute_command(verb, key, *more)
         yield key
         yield from flat(read)

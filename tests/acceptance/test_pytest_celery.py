@@ -83,6 +83,8 @@ def test_texts_are_sent_once_though_their_worker_is_killed_while_it_sends_them(
     No callback tells which, so that only Twilio's list does.
     """
     assert celery_setup.ready()
+    # What is imported late is imported now: the two texts are to be under way together.
+    Batch.of(workerless, drafts(20, "Warming up")).assert_delivered_once()
     twilio = workerless.twilio
     for rule in (
         Rule(kind=Kind.HANG_BEFORE, count=1, match=Match(body="Held open, number 0")),

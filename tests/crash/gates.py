@@ -177,6 +177,10 @@ class Gates:
         for gate in gates:
             self._conn.execute("select pg_advisory_unlock(%s, %s)", [_CLASS, self._shut.pop(gate)])
 
+    def open_all(self) -> None:
+        """Lets everybody pass."""
+        self.open(list(self._shut))
+
     def close(self) -> None:
         """Opens all gates."""
         self._conn.close()

@@ -22,7 +22,7 @@ _STAGES = {
     Kind.HANG_AFTER: "after",
     Kind.HANG_MIDWAY: "midway",
 }
-LIMIT = 45.0
+LIMIT = 90.0
 _numbers = count()
 
 
@@ -36,6 +36,8 @@ class Scene:
     """One text and its process. It is held in Postgres (`change`, `moment`) or at Twilio."""
 
     ending: Ending
+    or_else: Ending | None = None
+    """Another ending that is as good, where chance decides."""
     change: str | None = None
     moment: Moment = Moment.STATEMENT
     rules: Sequence[Rule] = ()
@@ -90,6 +92,18 @@ class Play:
             if rule.call is not Call.CREATE:
                 self.stack.twilio.faults.add(rule)
 
+    def enqueue_until_held(self, *names: str, priority: int = 0) -> None:
+        """Returns when the process is held at all of these places.
+
+        First those in Postgres, which hold for ever: at Twilio it waits for some seconds only.
+        And those one after the other: a statement for several texts would be held by one of them.
+        """
+        at_twilio = [name for name in names if self.scenes[name].change is None]
+        in_postgres = [[name] for name in names if name not in at_twilio]
+        for some in (*in_postgres, at_twilio):
+            self.enqueue(*some, priority=priority)
+            self.wait_until_held(*some)
+
     def wait_until_held(self, *names: str) -> None:
         """Returns when the process is held at the places of these scenes."""
         for name in names:
@@ -119,10 +133,10 @@ class Play:
 
     def assert_ends(self, name: str) -> None:
         """Waits until the scene's text has come to its end; one in doubt is looked up at once."""
-        expected = self.scenes[name].ending
+        scene = self.scenes[name]
 
         def has_ended() -> bool:
-            if expected == ending_of(self.stack, self.ids[name]):
+            if ending_of(self.stack, self.ids[name]) in (scene.ending, scene.or_else):
                 return True
             self.stack.db.execute(
                 "update message_jobs set due_at = now() where id = %s and status = 'in_doubt'",
@@ -131,7 +145,7 @@ class Play:
             return False
 
         if not self.stack.comes_true(has_ended, LIMIT):
-            assert expected == ending_of(self.stack, self.ids[name])
+            assert scene.ending == ending_of(self.stack, self.ids[name])
 
     def bring_forward(self, *names: str) -> None:
         """Lets the time that these jobs wait for, a lease or a pause, be over now."""

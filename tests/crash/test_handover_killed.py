@@ -83,7 +83,7 @@ def killed(stack: Stack, gates: Gates) -> Play:
 
 
 def hangs_at_twilio(name: str) -> bool:
-    """These last: Twilio is waited for three seconds, Postgres for ever."""
+    """These last: Twilio is waited for some seconds, Postgres for ever."""
     return SCENES[name].change is None
 
 

@@ -63,8 +63,7 @@ def killed(stack: Stack, gates: Gates) -> Play:
     assert worker.process is not None
     parent = worker.process.pid
 
-    play.enqueue(*CHILDREN_KILLED, priority=FIRST)
-    play.wait_until_held(*CHILDREN_KILLED)
+    play.enqueue_until_held(*CHILDREN_KILLED, priority=FIRST)
     for child in children(parent):
         os.kill(child, signal.SIGKILL)
     play.open()
@@ -72,8 +71,7 @@ def killed(stack: Stack, gates: Gates) -> Play:
     play.enqueue(*NEXT, priority=FIRST)
     play.wait_until("the next one", "status = 'sent'")
 
-    play.enqueue(*PARENT_KILLED, priority=FIRST)
-    play.wait_until_held(*PARENT_KILLED)
+    play.enqueue_until_held(*PARENT_KILLED, priority=FIRST)
     orphans = children(parent)
     os.kill(parent, signal.SIGKILL)
     wait_until_too_late(play, "with a child's request at Twilio")

@@ -70,7 +70,7 @@ def cut(stack: Stack, gates: Gates) -> Play:
     for name in LATER:
         play.enqueue(name, scheduled_for=now(stack) + timedelta(seconds=0.5))
         play.wait_until_held(name)
-    play.enqueue(*SENDING)
+    play.enqueue_until_held(*SENDING)
     play.wait_until_held(*SCENES)
     assert stack.links.postgres.cut() >= len(SCENES)
     play.open()

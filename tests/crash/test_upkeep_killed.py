@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.local.simulator import Call, Kind
+from tests.crash.conftest import SHORT_TIMES
 from tests.crash.endings import Ending, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
 from tests.crash.scenes import SILENT, Play, Scene, once
@@ -62,6 +63,7 @@ PROVED = {
         change="in_doubt > pending", moment=Moment.COMMIT, rules=LOST, ending=AGAIN
     ),
 }
+QUIESCENCE = SHORT_TIMES["MESSAGING_QUIESCENCE"]
 SCENES = {**PROMOTED, **SWEPT, **LOOKED_UP, **PROVED, **ASKING}
 
 
@@ -97,7 +99,7 @@ def begin_doubts(play: Play) -> None:
 def hold_lookups(play: Play) -> None:
     """One after the other: a look-up takes with it all that are due at the same time."""
     for name in (*LOOKED_UP, *PROVED, *ASKING):
-        play.wait_until(name, "claimed_at < clock_timestamp() - interval '5.5 seconds'")
+        play.wait_until(name, f"claimed_at < clock_timestamp() - interval '{QUIESCENCE} seconds'")
         play.arm_calls(name)
         play.bring_forward(name)
         play.wait_until_held(name)

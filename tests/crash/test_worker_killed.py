@@ -95,8 +95,7 @@ SCENES = {
 def killed(stack: Stack, gates: Gates) -> Play:
     """The worker was killed with all of its scenes under way, and started again."""
     play = Play(stack, gates, "A worker killed", SCENES)
-    play.enqueue(*SCENES)
-    play.wait_until_held(*SCENES)
+    play.enqueue_until_held(*SCENES)
     stack.children["worker-1"].kill()
     play.open()
     play.end_leases()

@@ -12,7 +12,7 @@ from messaging import Draft, JobId
 from messaging.local.simulator import Message
 from tests.stack.stack import Stack
 
-LATEST = 5.0
+LATEST = 15.0
 """Seconds that a scheduled text may be late on a machine that tests keep busy."""
 
 

@@ -32,6 +32,8 @@ _LOOK = 0.1
 """Seconds between two looks at a condition: each costs the database something."""
 QUICK = Config(queued_ms=(5, 20), delivered_ms=(10, 40))
 """A Twilio whose texts arrive in less than a tenth of a second."""
+_PATIENT = "-c lock_timeout=30s"
+"""A test that waits for a lock for ever tells nobody so."""
 _CALLED = {"bridge-1": "bridge", "celerybeat": "beat"}
 """What Celery calls them, and what we do."""
 
@@ -107,7 +109,7 @@ class Stack(Opened):
     def db(self) -> Connection[TupleRow]:
         """A connection past any proxy, a new one where Postgres was killed; statements commit."""
         if self._db is None or self._db.closed:
-            self._db = psycopg.connect(self._database, autocommit=True)
+            self._db = psycopg.connect(self._database, autocommit=True, options=_PATIENT)
         return self._db
 
     @property
@@ -164,7 +166,7 @@ class Stack(Opened):
         """The workers, the bridge and beat, as far as they answer a ping."""
         pools.reset()  # type: ignore[no-untyped-call]  # connections from before Redis was killed
         with Celery(broker=self.valkey.url, set_as_current=False) as app:
-            answers = app.control.ping(timeout=0.5)
+            answers = app.control.ping(timeout=1.0)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
 
