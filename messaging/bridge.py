@@ -60,7 +60,7 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
     if ready:
-        yield cut(ready, largest_chunk(rt.settings))
+        yield cut(ready, tasks, largest_chunk(rt.settings))
     if rung and len(entries) < most:
         rung.wait(_QUIET)
 
@@ -101,9 +101,11 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     return found.ready + [hint for hint in found.unprepared if hint.job_id in prepared]
 
 
-def cut(ready: Sequence[Hint], largest: int) -> list[Chunk]:
-    """Chunks of jobs: a job each while there are few, and never more than `largest`."""
-    size = max(1, min(largest, ceil(len(ready) / _SPREAD)))
+def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:
+    """Chunks of jobs for about `tasks` tasks: a job each while there are few, and never more than
+    `largest`, which they have while there are many.
+    """
+    size = max(1, min(largest, ceil(len(ready) / min(_SPREAD, tasks))))
     return [ready[start : start + size] for start in range(0, len(ready), size)]
 
 

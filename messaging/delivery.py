@@ -9,9 +9,10 @@ from messaging import events
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.domain.outcome import Outcome
-from messaging.postgres import jobs, queues
+from messaging.postgres import queues
 from messaging.redis.throttle import AWAY, Grant
 from messaging.runtime import Runtime
+from messaging.steps.claiming import claim
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
 
@@ -70,9 +71,7 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
     if not hints:
         return Counter()
-    with rt.db.connection() as conn:
-        write_before = rt.monotonic() + rt.settings.send_deadline
-        claims = jobs.claim(conn, [hint.job_id for hint in hints], rt.settings.lease)
+    claims, write_before = claim(rt, [hint.job_id for hint in hints])
 
     settled: Counter[str] = Counter()
     seen: list[Attempt] = []

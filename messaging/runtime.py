@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -15,14 +15,20 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging import settings as settings_module
+from messaging.company import Company
+from messaging.domain.job import Claim, JobId
 from messaging.domain.outcome import RetryRules
 from messaging.outages import Outages
 from messaging.postgres import connect
+from messaging.postgres.jobs import Settling
 from messaging.redis.throttle import Throttle
 from messaging.settings import Settings
 from messaging.twilio.gateway import Gateway
 
 T = TypeVar("T")
+
+_TOGETHER = 50
+"""The most callers whose claims or settles go into one statement: some thousand texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,12 @@ class Runtime:
     throttle: Throttle
     twilio: Gateway
     rules: RetryRules
+    claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
+        default_factory=lambda: Company(_TOGETHER)
+    )
+    """Each caller's claims, and until when, on the monotonic clock, they may be written."""
+    settles: Company[Settling, set[JobId]] = field(default_factory=lambda: Company(_TOGETHER))
+    """Each caller's jobs that were settled."""
     outages: Outages = field(default_factory=Outages)
     dice: Random = field(default_factory=Random)
     stopping: Event = field(default_factory=Event)

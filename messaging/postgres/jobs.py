@@ -1,7 +1,7 @@
 """Jobs: one function for each named query of `sql/jobs.sql`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -41,6 +41,34 @@ class Recall:
     id: JobId
     twilio_sid: Sid
     recall: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """What attempts came to, and the entries of a queue that go with them once they are settled."""
+
+    outcomes: Sequence[Outcome]
+    queue: str | None = None
+    hints: Sequence[Hint] = ()
+
+    @property
+    def ids(self) -> set[JobId]:
+        """The jobs that it is about."""
+        return {outcome.job_id for outcome in self.outcomes}
+
+    def rows(self) -> list[dict[str, object]]:
+        """As `messaging.settle` takes them. What is in doubt keeps its entry."""
+        entries = {hint.job_id: hint.msg_id for hint in self.hints}
+        return [
+            _row(outcome)
+            | {
+                "queue": self.queue,
+                "msg_id": None
+                if outcome.status is Status.IN_DOUBT
+                else entries.get(outcome.job_id),
+            }
+            for outcome in self.outcomes
+        ]
 
 
 def claim(conn: Postgres, ids: Sequence[JobId], lease: timedelta) -> list[Claim]:
@@ -114,9 +142,12 @@ def settle(
 
     Returns the jobs that were settled; a missing one was settled by somebody who knew better.
     """
-    kept = {o.job_id for o in outcomes if o.status is Status.IN_DOUBT}
-    entries = {hint.job_id: hint.msg_id for hint in hints if hint.job_id not in kept}
-    rows = [_row(outcome, queue, entries.get(outcome.job_id)) for outcome in outcomes]
+    return settle_all(conn, [Settling(outcomes=outcomes, queue=queue, hints=tuple(hints))])
+
+
+def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
+    """The same for several at once, no two of which may be about one job."""
+    rows = [row for settling in settlings for row in settling.rows()]
     settled = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
     return {JobId(id) for (id,) in settled}
 
@@ -206,13 +237,21 @@ def _claim(
     )
 
 
-def _row(outcome: Outcome, queue: str | None, msg_id: int | None) -> dict[str, object]:
-    row = asdict(outcome)
-    due_in = row.pop("due_in")
+def _row(outcome: Outcome) -> dict[str, object]:
+    """Written out, because `asdict` takes twenty times as long, for every text."""
     return {
-        **row,
         "job_id": str(outcome.job_id),
-        "due_in": due_in.total_seconds() if due_in is not None else None,
-        "queue": queue,
-        "msg_id": msg_id,
+        "attempt": outcome.attempt,
+        "status": outcome.status,
+        "due_in": outcome.due_in.total_seconds() if outcome.due_in is not None else None,
+        "retry_count": outcome.retry_count,
+        "doubt_resends": outcome.doubt_resends,
+        "twilio_sid": outcome.twilio_sid,
+        "delivery_status": outcome.delivery_status,
+        "error_code": outcome.error_code,
+        "error_details": outcome.error_details,
+        "segments": outcome.segments,
+        "handed_over": outcome.handed_over,
+        "kind": outcome.kind,
+        "details": outcome.details,
     }

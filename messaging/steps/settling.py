@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from messaging import events
+from messaging.company import Apart
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
 from messaging.postgres.connect import AWAY
+from messaging.postgres.jobs import Settling
+from messaging.postgres.patience import be_patient
 from messaging.runtime import Runtime
 from messaging.steps.insisting import insist
 
@@ -22,7 +27,9 @@ with a SID still counts when its job is in doubt already, and spares Twilio's li
 def settle(
     rt: Runtime, outcomes: Sequence[Outcome], queue: str | None, hints: Iterable[Hint] = ()
 ) -> set[JobId]:
-    """Writes what attempts came to; returns the jobs that were settled.
+    """Writes what attempts came to, in one statement with whoever settles at the same time.
+
+    Returns the jobs that were settled.
 
     While Postgres is away it tries again, until this process is to stop. Where it refuses a
     group, each outcome is tried alone. What could not be written stays in processing, and the
@@ -30,8 +37,9 @@ def settle(
     changes nothing.
     """
     entries = tuple(hints)
+    settling = Settling(outcomes=outcomes, queue=queue, hints=entries)
     try:
-        return insist(rt, lambda: _write(rt, outcomes, queue, entries), _LONGEST)
+        return insist(rt, lambda: _write(rt, settling), _LONGEST)
     except psycopg.Error as error:
         if len(outcomes) > 1 and not isinstance(error, AWAY):
             return {id for outcome in outcomes for id in settle(rt, [outcome], queue, entries)}
@@ -39,8 +47,25 @@ def settle(
         return set()
 
 
-def _write(
-    rt: Runtime, outcomes: Sequence[Outcome], queue: str | None, hints: Sequence[Hint]
-) -> set[JobId]:
+def _write(rt: Runtime, settling: Settling) -> set[JobId]:
+    return rt.settles.join(settling, together=partial(_together, rt), alone=partial(_alone, rt))
+
+
+def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId]]:
+    ids = [settling.ids for settling in group]
+    if len(set().union(*ids)) < sum(len(of_one) for of_one in ids):
+        raise Apart  # two attempts of one job: one after the other
+    try:
+        with rt.db.connection() as conn:
+            be_patient(conn)
+            settled = jobs.settle_all(conn, group)
+    except psycopg.Error as error:
+        if isinstance(error, AWAY) and not isinstance(error, LockNotAvailable):
+            raise
+        raise Apart from error  # a row that somebody holds, or that cannot be stored
+    return [settled & of_one for of_one in ids]
+
+
+def _alone(rt: Runtime, settling: Settling) -> set[JobId]:
     with rt.db.connection() as conn:
-        return jobs.settle(conn, outcomes, queue, hints)
+        return jobs.settle_all(conn, [settling])

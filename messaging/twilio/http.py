@@ -1,37 +1,24 @@
 """The HTTP client that the official package sends through: staged, pooled, and never repeating."""
 
 import asyncio
-import json
 import logging
 import ssl
 import time
-from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from urllib.parse import urlencode, urlsplit
 
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.dial import Origin, dial
+from messaging.twilio.request import FormPost, address_of, written_request
 from messaging.twilio.stages import PROGRESS, Progress
 
 LONGEST_IDLE = 4.0
 """Seconds that a connection is kept unused. Servers close idle connections after 5 s (uvicorn,
 Node) or more; a request that crosses such a close is in doubt and costs a minute, a new
 connection costs a tenth of a second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Address:
-    origin: Origin
-    host: str
-    """As the Host header names it."""
-    target: str
-    """The path and the query."""
 
 
 class StagedHttpClient(AsyncHttpClient):
@@ -77,21 +64,13 @@ class StagedHttpClient(AsyncHttpClient):
         """
         if allow_redirects:
             raise ValueError("A redirected request would be written twice; redirects are refused.")
-        address = _address(uri)
-        written = _request(method, address, params, data, headers, auth)
-        progress = PROGRESS.get(None) or Progress()
-        await self._take_turn(progress)
-        try:
-            connection = await self._connection(address.origin, progress)
-            try:
-                reply = await connection.exchange(
-                    written, timeout=timeout or self._read_timeout, progress=progress
-                )
-            finally:
-                self._put_back(address.origin, connection)
-        finally:
-            self._turns.release()
-        return Response(reply.status, reply.body.decode(errors="replace"), reply.headers)
+        address = address_of(uri)
+        written = written_request(method, address, params, data, headers, auth)
+        return await self._exchange(address.origin, written, timeout or self._read_timeout)
+
+    async def post(self, repeated: FormPost, form: Mapping[str, object]) -> Response:
+        """The same for a form and a head that was made once. Raises Failed."""
+        return await self._exchange(repeated.origin, repeated.written(form), self._read_timeout)
 
     async def close(self) -> None:
         """Close the connections that no request is using."""
@@ -100,6 +79,19 @@ class StagedHttpClient(AsyncHttpClient):
                 connection.close()
         self._idle.clear()
         await asyncio.sleep(0)
+
+    async def _exchange(self, origin: Origin, written: bytes, timeout: float) -> Response:
+        progress = PROGRESS.get(None) or Progress()
+        await self._take_turn(progress)
+        try:
+            connection = await self._connection(origin, progress)
+            try:
+                reply = await connection.exchange(written, timeout=timeout, progress=progress)
+            finally:
+                self._put_back(origin, connection)
+        finally:
+            self._turns.release()
+        return Response(reply.status, reply.body.decode(errors="replace"), reply.headers)
 
     async def _take_turn(self, progress: Progress) -> None:
         if not self._turns.locked():
@@ -129,47 +121,3 @@ class StagedHttpClient(AsyncHttpClient):
             self._idle[origin].append((connection, time.monotonic()))
         else:
             connection.close()
-
-
-@lru_cache(maxsize=64)
-def _address(uri: str) -> _Address:
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("Twilio's address must begin with http:// or https:// and name a host.")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc.rpartition("@")[2]
-    if not (host + target).isascii() or not (host + target).isprintable() or " " in host + target:
-        raise ValueError("Twilio's address holds a character that a URL cannot.")
-    encrypted = parts.scheme == "https"
-    port = parts.port or (443 if encrypted else 80)
-    return _Address(
-        origin=Origin(encrypted=encrypted, host=parts.hostname, port=port), host=host, target=target
-    )
-
-
-def _request(
-    method: str,
-    address: _Address,
-    params: Mapping[str, object] | None,
-    data: Mapping[str, object] | None,
-    headers: Mapping[str, str] | None,
-    auth: tuple[str, str] | None,
-) -> bytes:
-    """The whole request as it is written."""
-    target = address.target
-    if params:
-        target += ("&" if "?" in target else "?") + urlencode(params, doseq=True)
-    lines = [f"{method.upper()} {target} HTTP/1.1", f"Host: {address.host}"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if auth is not None:
-        lines.append("Authorization: Basic " + b64encode(":".join(auth).encode()).decode())
-    body = _body(data, (headers or {}).get("Content-Type", "")) if data is not None else b""
-    if data is not None or method.upper() in ("POST", "PUT"):
-        lines.append(f"Content-Length: {len(body)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
-
-
-def _body(data: Mapping[str, object], content_type: str) -> bytes:
-    if "json" in content_type:
-        return json.dumps(data).encode()
-    return urlencode(data, doseq=True).encode()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from messaging.domain.answers import Outgoing
@@ -75,9 +76,12 @@ def callback_url(url: str, job_id: JobId, attempt: int) -> str:
 
     A query of its own is kept, and so is a fragment: whoever sets one has chosen the retries.
     """
+    before, after = _around_the_job(url)
+    return f"{before}job={job_id}&attempt={attempt}{after}"
+
+
+@lru_cache(maxsize=8)
+def _around_the_job(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    query = f"{parts.query}&" if parts.query else ""
-    return parts._replace(
-        query=f"{query}job={job_id}&attempt={attempt}",
-        fragment=parts.fragment or CALLBACK_RETRIES,
-    ).geturl()
+    before = parts._replace(query=f"{parts.query}&" if parts.query else "", fragment="").geturl()
+    return before if parts.query else f"{before}?", f"#{parts.fragment or CALLBACK_RETRIES}"

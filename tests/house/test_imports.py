@@ -24,6 +24,7 @@ HEIGHT = {
     "redis": 3,
     "twilio": 3,
     "outages": 3,
+    "company": 3,
     "runtime": 4,
     "steps": 5,
     "celery": 7,

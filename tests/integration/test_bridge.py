@@ -207,14 +207,22 @@ def test_a_missing_variable_fails_the_row_and_is_named(rt: Runtime, db: Database
 
 
 @pytest.mark.parametrize(
-    ("jobs", "largest", "sizes"),
-    [(0, 50, []), (3, 50, [1, 1, 1]), (8, 50, [1] * 8), (80, 50, [10] * 8), (900, 50, [50] * 18)],
+    ("jobs", "tasks", "sizes"),
+    [
+        pytest.param(0, 100, [], id="none"),
+        pytest.param(3, 100, [1, 1, 1], id="few travel alone"),
+        pytest.param(8, 100, [1] * 8, id="and so do eight"),
+        pytest.param(80, 100, [10] * 8, id="many share tasks"),
+        pytest.param(900, 100, [50] * 18, id="and more share more of them"),
+        pytest.param(100, 2, [50, 50], id="where there is room for two, they are full"),
+        pytest.param(70, 2, [35, 35], id="or shared evenly"),
+    ],
 )
 def test_few_jobs_travel_alone_and_many_share_tasks(
-    jobs: int, largest: int, sizes: list[int]
+    jobs: int, tasks: int, sizes: list[int]
 ) -> None:
     hints = [Hint(job_id=JobId(uuid4()), msg_id=n) for n in range(jobs)]
-    assert sizes == [len(chunk) for chunk in bridge.cut(hints, largest)]
+    assert sizes == [len(chunk) for chunk in bridge.cut(hints, tasks, 50)]
 
 
 def test_a_rate_limit_keeps_the_window_to_two_seconds(environment: dict[str, str]) -> None:

@@ -1,0 +1,45 @@
+"""Claims jobs, in one statement with whoever claims at the same time."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from psycopg.errors import LockNotAvailable
+
+from messaging.company import Apart
+from messaging.domain.job import Claim, JobId
+from messaging.postgres import jobs
+from messaging.postgres.patience import be_patient
+from messaging.runtime import Runtime
+
+
+def claim(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
+    """The jobs that are ours to send now, and until when, on the monotonic clock.
+
+    Raises what the database raises where it is away; then nothing may be sent.
+    """
+    return rt.claims.join(ids, together=partial(_together, rt), alone=partial(_alone, rt))
+
+
+def _together(
+    rt: Runtime, group: Sequence[Sequence[JobId]]
+) -> Sequence[tuple[Sequence[Claim], float]]:
+    wanted = list(dict.fromkeys(id for ids in group for id in ids))
+    try:
+        with rt.db.connection() as conn:
+            be_patient(conn)
+            # Once there is a connection: waiting for one must not use the time up.
+            write_before = rt.monotonic() + rt.settings.send_deadline
+            claimed = {one.id: one for one in jobs.claim(conn, wanted, rt.settings.lease)}
+    except LockNotAvailable as error:
+        raise Apart from error
+    # A job that two callers want is the first one's.
+    return [
+        ([claimed.pop(id) for id in dict.fromkeys(ids) if id in claimed], write_before)
+        for ids in group
+    ]
+
+
+def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
+    with rt.db.connection() as conn:
+        write_before = rt.monotonic() + rt.settings.send_deadline
+        return jobs.claim(conn, ids, rt.settings.lease), write_before

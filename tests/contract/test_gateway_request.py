@@ -1,0 +1,104 @@
+"""What we write is what the official package writes: byte by byte, for every kind of text."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import pytest
+from twilio.rest import Client
+
+from messaging.domain.answers import Outgoing
+from messaging.domain.job import JobId, Phone
+from messaging.settings import Settings, load
+from messaging.twilio.api import Api
+from messaging.twilio.http import StagedHttpClient
+from messaging.twilio.parameters import Form, Sender
+from tests.contract.gateway_server import answer, created, serving
+
+ACCOUNT = "AC" + "0" * 32
+SECRET = "5ecre7" * 5
+JOB = JobId(uuid.UUID("0f8fad5b-d9cb-469f-a165-70867728950e"))
+SERVICE = {"TWILIO_MESSAGING_SERVICE_SID": "MG" + "1" * 32}
+KEY = {"TWILIO_API_KEY": "SK" + "2" * 32, "TWILIO_API_SECRET": "s3cret" * 4}
+CALLBACK = {"TWILIO_STATUS_CALLBACK_URL": "https://example.com/twilio?tenant=7"}
+NOON = datetime(2090, 1, 1, 12, tzinfo=UTC)
+
+TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, object]]] = {
+    "plain": ({}, {}),
+    "all of Unicode": ({}, {"body": "Grüße & <€> 100% 😀\n\ttab=+?"}),
+    "with a callback": (CALLBACK, {"attempt": 3}),
+    "from a service, for later": (SERVICE, {"send_at": NOON}),
+    "with pictures": ({}, {"media_urls": ("https://example.com/a b?c=d", "https://example.com/é")}),
+    "a picture alone": ({}, {"body": "", "media_urls": ("https://example.com/a.png",)}),
+    "with an API key": (KEY, {}),
+}
+
+
+def settings(url: str, more: Mapping[str, str]) -> Settings:
+    return load(
+        {
+            "DATABASE_URL": "postgresql://localhost/x",
+            "TWILIO_ACCOUNT_SID": ACCOUNT,
+            "TWILIO_AUTH_TOKEN": SECRET,
+            "TWILIO_FROM": "+15005550006",
+            "TWILIO_API_BASE_URL": url,
+            **more,
+        }
+    )
+
+
+def outgoing(more: Mapping[str, object]) -> Outgoing:
+    usual = {"job_id": JOB, "attempt": 1, "to": Phone("+15551230000"), "body": "Hello"}
+    return Outgoing(**{**usual, "write_before": 1e12, **more})  # type: ignore[arg-type]
+
+
+async def write_both(url: str, given: Settings, form: Form) -> None:
+    """Ours first, then the package's own request to the same address with the same form."""
+    api = Api(given)
+    await api.create(form)
+    await api.close()
+    http = StagedHttpClient(connect_timeout=3, read_timeout=10, in_flight=1)
+    secret = given.twilio_api_secret or given.twilio_auth_token
+    assert secret is not None
+    client = Client(
+        given.twilio_api_key or ACCOUNT, secret.get_secret_value(), ACCOUNT, http_client=http
+    )
+    client.edge = client.region = None
+    path = f"{url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+    await client.request_async("POST", path, data={**form})
+    client.api.base_url = url
+    await client.messages.create_async(**_arguments(form))
+    await http.close()
+
+
+def _arguments(form: Form) -> dict[str, object]:
+    """The form as arguments of `messages.create_async`."""
+    names = {
+        "To": "to", "Body": "body", "From": "from_", "MediaUrl": "media_url",
+        "MessagingServiceSid": "messaging_service_sid", "StatusCallback": "status_callback",
+        "ScheduleType": "schedule_type",
+    }  # fmt: skip
+    given: dict[str, object] = {names[name]: form[name] for name in form.keys() & names.keys()}
+    if "SmartEncoded" in form:
+        given["smart_encoded"] = False
+    if "SendAt" in form:
+        given["send_at"] = NOON
+    return given
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_create_request_is_what_the_package_writes(name: str) -> None:
+    environment, more = TEXTS[name]
+    with serving(answer(created()), answer(created()), answer(created())) as server:
+        given = settings(server.url, environment)
+        form = Sender.of(given).form(outgoing(more))
+        asyncio.run(write_both(server.url, given, form))
+    ours, packages, sdks = server.requests
+    assert packages == ours
+    # The package's method for messages orders the parameters in its own way.
+    head, _, body = ours.partition(b"\r\n\r\n")
+    sdks_head, _, sdks_body = sdks.partition(b"\r\n\r\n")
+    assert sdks_head == head
+    assert sorted(parse_qsl(sdks_body.decode())) == sorted(parse_qsl(body.decode()))
