@@ -12,17 +12,22 @@ from typing import Generic, TypeVar
 Given = TypeVar("Given")
 Told = TypeVar("Told")
 
+PATIENCE = 1.0
+"""Seconds that a caller waits for its turn; after that it goes alone. Whoever is at work may have
+a connection that is dead, or a row that somebody holds."""
+
 
 class Apart(Exception):
-    """Raised by what is done together: it cannot be, and each caller does its own."""
+    """A caller's thing cannot be done together with the others', and it is to do it alone."""
 
 
 class Company(Generic[Given, Told]):
     """One a process for each kind of work. Its methods may be called from any thread."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, patience: float = PATIENCE) -> None:
         """`most` is how many callers go together."""
         self._most = most
+        self._patience = patience
         self._lock = Lock()
         self._waiting: list[_Caller[Given, Told]] = []
         self._is_led = False
@@ -37,27 +42,37 @@ class Company(Generic[Given, Told]):
         self,
         given: Given,
         *,
-        together: Callable[[Sequence[Given]], Sequence[Told]],
+        together: Callable[[Sequence[Given]], Sequence[Told | Apart]],
         alone: Callable[[Given], Told],
     ) -> Told:
         """What doing it comes to for this caller.
 
-        `together` returns a value for each caller, in their order. Where it raises Apart, each
-        caller calls its own `alone`, in its own thread. Whatever else it raises, each caller gets.
+        `together` returns a value for each caller, in their order. Where that is Apart, or Apart
+        is raised for all, each calls its own `alone`, in its own thread. Whatever else is raised,
+        each caller gets.
         """
         caller: _Caller[Given, Told] = _Caller(given)
         with self._lock:
             self._waiting.append(caller)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
+            caller.leads, self._is_led = not self._is_led, True
+        if not caller.leads and not caller.turn.wait(self._patience):
+            if self._leaves(caller):
+                return alone(given)
             caller.turn.wait()
-        if not caller.is_served:
+        if caller.leads:
             self._lead(together)
-        if caller.is_apart:
-            return alone(given)
-        return caller.result()
+        told = caller.result()
+        return alone(given) if isinstance(told, Apart) else told
 
-    def _lead(self, together: Callable[[Sequence[Given]], Sequence[Told]]) -> None:
+    def _leaves(self, caller: "_Caller[Given, Told]") -> bool:
+        """Whether nobody has begun with what this caller wants, and nobody will now."""
+        with self._lock:
+            if caller.leads or caller not in self._waiting:
+                return False
+            self._waiting.remove(caller)
+            return True
+
+    def _lead(self, together: Callable[[Sequence[Given]], Sequence[Told | Apart]]) -> None:
         """Serves everybody who waits, this thread's caller first, and names who leads next."""
         with self._lock:
             group = self._waiting[: self._most]
@@ -65,10 +80,10 @@ class Company(Generic[Given, Told]):
         try:
             told = together([caller.given for caller in group])
             for caller, one in zip(group, told, strict=True):
-                caller.told.append(one)
-        except Apart:
+                caller.told = one
+        except Apart as apart:
             for caller in group:
-                caller.is_apart = True
+                caller.told = apart
         except BaseException as error:  # noqa: BLE001 - each caller raises it
             for caller in group:
                 caller.error = error
@@ -77,29 +92,27 @@ class Company(Generic[Given, Told]):
 
     def _resign(self, group: Sequence["_Caller[Given, Told]"]) -> None:
         with self._lock:
-            following = self._waiting[0] if self._waiting else None
-            self._is_led = following is not None
-        for caller in group:
-            caller.is_served = True
+            following = self._waiting[:1]
+            self._is_led = bool(following)
+            for caller in following:
+                caller.leads = True
+        for caller in (*group, *following):
             caller.turn.set()
-        if following is not None:
-            following.turn.set()
 
 
 class _Caller(Generic[Given, Told]):
-    """One who waits: for its turn to lead, or to have been served."""
+    """One who waits: for its turn to lead, or until it has been served."""
 
-    __slots__ = ("error", "given", "is_apart", "is_served", "told", "turn")
+    __slots__ = ("error", "given", "leads", "told", "turn")
 
     def __init__(self, given: Given) -> None:
         self.given = given
         self.turn = Event()
-        self.is_served = False
-        self.is_apart = False
-        self.told: list[Told] = []
+        self.leads = False
+        self.told: Told | Apart = Apart()
         self.error: BaseException | None = None
 
-    def result(self) -> Told:
+    def result(self) -> Told | Apart:
         if self.error is not None:
             raise self.error
-        return self.told[0]
+        return self.told

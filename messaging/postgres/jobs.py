@@ -135,6 +135,11 @@ def refuse(conn: Postgres, id: JobId, reason: str) -> JobId | None:
     return JobId(row[0]) if row else None
 
 
+def lock(conn: Postgres, ids: Iterable[JobId]) -> set[JobId]:
+    """Locks jobs that nobody else has locked, until the end of the transaction; which these are."""
+    return {JobId(id) for (id,) in conn.execute(query("jobs", "lock"), {"ids": list(ids)})}
+
+
 def settle(
     conn: Postgres, outcomes: Sequence[Outcome], queue: str | None, hints: Iterable[Hint] = ()
 ) -> set[JobId]:

@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from psycopg.errors import LockNotAvailable
-
-from messaging.company import Apart
 from messaging.domain.job import Claim, JobId
 from messaging.postgres import jobs
-from messaging.postgres.patience import be_patient
 from messaging.runtime import Runtime
 
 
@@ -23,15 +19,8 @@ def claim(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
 def _together(
     rt: Runtime, group: Sequence[Sequence[JobId]]
 ) -> Sequence[tuple[Sequence[Claim], float]]:
-    wanted = list(dict.fromkeys(id for ids in group for id in ids))
-    try:
-        with rt.db.connection() as conn:
-            be_patient(conn)
-            # Once there is a connection: waiting for one must not use the time up.
-            write_before = rt.monotonic() + rt.settings.send_deadline
-            claimed = {one.id: one for one in jobs.claim(conn, wanted, rt.settings.lease)}
-    except LockNotAvailable as error:
-        raise Apart from error
+    claims, write_before = _alone(rt, list(dict.fromkeys(id for ids in group for id in ids)))
+    claimed = {one.id: one for one in claims}
     # A job that two callers want is the first one's.
     return [
         ([claimed.pop(id) for id in dict.fromkeys(ids) if id in claimed], write_before)
@@ -41,5 +30,6 @@ def _together(
 
 def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
     with rt.db.connection() as conn:
+        # Once there is a connection: waiting for one must not use the time up.
         write_before = rt.monotonic() + rt.settings.send_deadline
         return jobs.claim(conn, ids, rt.settings.lease), write_before

@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import partial
 
 import psycopg
-from psycopg.errors import LockNotAvailable
 
 from messaging import events
 from messaging.company import Apart
@@ -15,7 +14,6 @@ from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
 from messaging.postgres.connect import AWAY
 from messaging.postgres.jobs import Settling
-from messaging.postgres.patience import be_patient
 from messaging.runtime import Runtime
 from messaging.steps.insisting import insist
 
@@ -51,19 +49,23 @@ def _write(rt: Runtime, settling: Settling) -> set[JobId]:
     return rt.settles.join(settling, together=partial(_together, rt), alone=partial(_alone, rt))
 
 
-def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId]]:
-    ids = [settling.ids for settling in group]
-    if len(set().union(*ids)) < sum(len(of_one) for of_one in ids):
+def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | Apart]:
+    """One statement for those of whose rows nobody holds any: others must not wait for that."""
+    if len(group) == 1:
+        return [_alone(rt, group[0])]
+    wanted = [id for settling in group for id in settling.ids]
+    if len(set(wanted)) < len(wanted):
         raise Apart  # two attempts of one job: one after the other
     try:
         with rt.db.connection() as conn:
-            be_patient(conn)
-            settled = jobs.settle_all(conn, group)
+            free = jobs.lock(conn, wanted)
+            able = [settling for settling in group if settling.ids <= free]
+            settled = jobs.settle_all(conn, able)
+    except AWAY:
+        raise
     except psycopg.Error as error:
-        if isinstance(error, AWAY) and not isinstance(error, LockNotAvailable):
-            raise
-        raise Apart from error  # a row that somebody holds, or that cannot be stored
-    return [settled & of_one for of_one in ids]
+        raise Apart from error  # one of them cannot be stored
+    return [settled & one.ids if one.ids <= free else Apart() for one in group]
 
 
 def _alone(rt: Runtime, settling: Settling) -> set[JobId]:

@@ -16,24 +16,26 @@ PATIENT = 10.0
 class Work:
     """Doubles numbers, and the first group only once it may; keeps what it was given."""
 
-    def __init__(self, most: int = 100) -> None:
-        self.company: Company[int, int] = Company(most)
+    def __init__(self, most: int = 100, patience: float = PATIENT) -> None:
+        self.company: Company[int, int] = Company(most, patience)
         self.groups: list[list[int]] = []
         self.alone: list[int] = []
         self.may_go_on = Event()
         self.error: Exception | None = None
         """Raised for each group after the first."""
+        self.apart: set[int] = set()
+        """Numbers that do not go together with others."""
 
     def do(self, number: int) -> int:
         return self.company.join(number, together=self._together, alone=self._alone)
 
-    def _together(self, numbers: Sequence[int]) -> Sequence[int]:
+    def _together(self, numbers: Sequence[int]) -> Sequence[int | Apart]:
         self.groups.append(list(numbers))
         if len(self.groups) == 1:
             assert self.may_go_on.wait(PATIENT)
         elif self.error:
             raise self.error
-        return [2 * number for number in numbers]
+        return [Apart() if number in self.apart else 2 * number for number in numbers]
 
     def _alone(self, number: int) -> int:
         self.alone.append(number)
@@ -88,6 +90,24 @@ def test_those_who_cannot_go_together_go_alone(threads: ThreadPoolExecutor) -> N
     work.error = Apart()
     assert [2, 4, 6] == results(crowd(work, threads, 3))
     assert [2, 3] == sorted(work.alone)
+
+
+def test_of_a_group_some_may_go_alone(threads: ThreadPoolExecutor) -> None:
+    work = Work()
+    work.apart = {3}
+    assert [2, 4, 6, 8] == results(crowd(work, threads, 4))
+    assert ([[1], [2, 3, 4]], [3]) == (work.groups, work.alone)
+
+
+def test_who_has_waited_for_long_goes_alone_and_is_not_served_twice(
+    threads: ThreadPoolExecutor,
+) -> None:
+    work = Work(patience=0.01)
+    first = threads.submit(work.do, 1)
+    assert [4, 6] == [threads.submit(work.do, number).result(PATIENT) for number in (2, 3)]
+    work.may_go_on.set()
+    assert 2 == first.result(PATIENT)
+    assert ([[1]], [2, 3]) == (work.groups, work.alone)
 
 
 def test_an_error_is_everybody_s_and_the_next_caller_is_served(

@@ -148,6 +148,14 @@ select id, 'refused', jsonb_build_object('reason', %(reason)s::text)
 from refused
 returning job_id
 
+-- name: lock
+-- Locks those of these jobs that nobody else has locked, until the end of the transaction.
+select id
+from public.message_jobs
+where id = any(%(ids)s)
+order by id
+for update skip locked
+
 -- name: settle
 -- Writes what attempts came to. A job that is missing from the answer was settled by somebody
 -- who knew better.
