@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging.company import Company
-from messaging.domain.answers import Accepted, Answer, Rejected
+from messaging.domain.answers import Accepted, Answer, Fault, Rejected
 from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.outcome import Outcome, outcome
 from messaging.local.process import wait_until
@@ -146,7 +146,7 @@ def test_an_outcome_that_cannot_be_stored_sinks_nobody_else_s(
         "alter table message_jobs add constraint no_code check (error_code is distinct from 21211)"
     )
     claims = claimed(patient, db, 2)
-    refused = Rejected(code=21211, message="no such number")
+    refused = Rejected(code=21211, message="no such number", fault=Fault.MESSAGE)
     calls = [
         settling(patient, came_to(patient, claims[0], refused)),
         settling(patient, accepted(patient, claims[1], 1)),
