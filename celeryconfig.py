@@ -27,6 +27,8 @@ _FOR_REDIS: dict[str, Any] = {
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
+    # In the order of a worker's --queues: urgent first, whenever a thread is free.
+    "queue_order_strategy": "priority",
     # No retry_on_timeout: it silently turns batch publishing off.
 }
 broker_transport_options = _FOR_REDIS if broker_url.startswith(("redis", "unix")) else {}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from celery.worker import state
 from celery.worker.consumer import Consumer
@@ -20,8 +21,15 @@ _LONGEST_WAIT = 2
 """Seconds between two tries to connect to the broker. Celery's own pause grows to half a minute."""
 
 
+AHEAD = 2
+"""Tasks that a worker fetches while all its threads are busy. Celery's own count is as many as
+there are threads: urgent ones would wait behind them, and a worker that is killed has them all."""
+
+
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """Three things are other than in Celery's own.
+    """Four things are other than in Celery's own.
+
+    It fetches few tasks ahead (AHEAD). As soon as one begins, it fetches another.
 
     It gives back the chunks that it has taken and not begun when it stops or loses the broker:
     others send their jobs at once, not when the lease of their entries is over.
@@ -33,6 +41,15 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
     sets itself again while it is too early. So with more than ten tasks held back (a worker of 16
     threads takes 16 ahead), a limit of 100 a second became one a second (celery 5.7, kombu 5.7).
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial_prefetch_count = self.max_prefetch_count
+
+    @property
+    def max_prefetch_count(self) -> int:
+        """How many messages may be fetched and not begun."""
+        return AHEAD
 
     def on_close(self) -> None:
         """Celery forgets here what it has not begun. A chunk that begins all the same, at this
