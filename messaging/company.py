@@ -84,7 +84,7 @@ class Company(Generic[Given, Told]):
         except Apart as apart:
             for caller in group:
                 caller.told = apart
-        except BaseException as error:  # noqa: BLE001 - each caller raises it
+        except Exception as error:  # noqa: BLE001 - each caller raises it
             for caller in group:
                 caller.error = error
         finally:

@@ -11,8 +11,8 @@ from messaging import events
 from messaging.domain.answers import Canceling, Listed
 from messaging.domain.job import JobId, Sid
 from messaging.domain.receipt import Receipt
-from messaging.postgres import jobs, messages
-from messaging.postgres.jobs import Recall
+from messaging.postgres import jobs, kept, messages
+from messaging.postgres.kept import Recall
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import Attempt, announce, send_claims
@@ -43,31 +43,31 @@ def hand_over(rt: Runtime) -> int:
         write_before = rt.monotonic() + rt.settings.send_deadline
         claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
 
-    kept: Counter[bool] = Counter()
+    taken: Counter[bool] = Counter()
     seen: list[Attempt] = []
     for attempts in send_claims(rt, claims, write_before):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None)
-        kept.update(outcome.handed_over for outcome in outcomes)
+        taken.update(outcome.handed_over for outcome in outcomes)
         seen += attempts
     announce(rt, seen)
     rt.throttle.give_back(grant, grant.slots - len(claims))
-    if kept[True]:
-        events.job_handed_over(jobs=kept[True])
-    return kept[True]
+    if taken[True]:
+        events.job_handed_over(jobs=taken[True])
+    return taken[True]
 
 
 def take_back(rt: Runtime) -> int:
     """Asks Twilio to drop texts that were canceled or rescheduled here; how many it dropped."""
     with rt.db.connection() as conn:
-        wanted = jobs.recall_due(conn, _LEASE)
+        wanted = kept.recall_due(conn, _LEASE)
     return sum(_take_back_one(rt, recall) for recall in rt.while_there_is_time(wanted, _RUN))
 
 
 def follow(rt: Runtime) -> int:
     """Asks after texts whose time has passed at Twilio without a receipt; how many it knew."""
     with rt.db.connection() as conn:
-        silent = jobs.handover_due(conn, _LOOK_AGAIN)
+        silent = kept.handover_due(conn, _LOOK_AGAIN)
     return sum(_follow_one(rt, *job) for job in rt.while_there_is_time(silent, _RUN))
 
 
@@ -76,10 +76,10 @@ def _take_back_one(rt: Runtime, recall: Recall) -> bool:
     match answer:
         case Canceling.CANCELED:
             with rt.db.connection() as conn:
-                jobs.recalled(conn, recall)
+                kept.recalled(conn, recall)
         case Canceling.TOO_LATE:
             with rt.db.connection() as conn:
-                jobs.recall_too_late(conn, recall, _LOOK_AGAIN)
+                kept.recall_too_late(conn, recall, _LOOK_AGAIN)
         case Canceling.UNANSWERED:
             pass
     events.job_recalled(job_id=recall.id, result=answer)
@@ -90,7 +90,7 @@ def _follow_one(rt: Runtime, job_id: JobId, sid: Sid) -> bool:
     answer = rt.twilio.fetch(sid)
     if answer is None:
         with rt.db.connection() as conn:
-            jobs.gone_at_twilio(conn, job_id, sid)
+            kept.gone_at_twilio(conn, job_id, sid)
         return True
     if not isinstance(answer, Listed):
         return False

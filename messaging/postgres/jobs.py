@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
-from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
+from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres.named import query
 
@@ -32,15 +32,6 @@ class Unprepared:
     template_vars: str | None
     content_template: str | None
     template_defaults: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
-    """A text that is wanted back from Twilio's scheduling."""
-
-    id: JobId
-    twilio_sid: Sid
-    recall: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,43 +161,6 @@ def restore_entries(conn: Postgres, older_than: timedelta) -> int:
 def sweep_processing(conn: Postgres) -> list[JobId]:
     """Puts jobs whose worker has died in doubt."""
     return [JobId(id) for (id,) in conn.execute(query("jobs", "sweep_processing"))]
-
-
-def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
-    """Takes texts that are wanted back from Twilio's scheduling."""
-    with conn.cursor(row_factory=class_row(Recall)) as cursor:
-        return cursor.execute(query("jobs", "recall_due"), {"lease": lease}).fetchall()
-
-
-def recalled(conn: Postgres, recall: Recall) -> JobId | None:
-    """Notes that Twilio dropped the text; None where a receipt said otherwise first."""
-    row = conn.execute(
-        query("jobs", "recalled"), {"id": recall.id, "sid": recall.twilio_sid}
-    ).fetchone()
-    return JobId(row[0]) if row else None
-
-
-def recall_too_late(conn: Postgres, recall: Recall, wait: timedelta) -> JobId | None:
-    """Notes that Twilio has begun to send the text; None where that is known."""
-    row = conn.execute(
-        query("jobs", "recall_too_late"),
-        {"id": recall.id, "sid": recall.twilio_sid, "wait": wait},
-    ).fetchone()
-    return JobId(row[0]) if row else None
-
-
-def handover_due(conn: Postgres, lease: timedelta) -> list[tuple[JobId, Sid]]:
-    """Takes texts that Twilio keeps and whose time has passed without a receipt."""
-    return [
-        (JobId(id), Sid(sid))
-        for id, sid in conn.execute(query("jobs", "handover_due"), {"lease": lease})
-    ]
-
-
-def gone_at_twilio(conn: Postgres, id: JobId, sid: Sid) -> JobId | None:
-    """Fails a job whose text was deleted at Twilio; None where a receipt said otherwise first."""
-    row = conn.execute(query("jobs", "gone_at_twilio"), {"id": id, "sid": sid}).fetchone()
-    return JobId(row[0]) if row else None
 
 
 def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:

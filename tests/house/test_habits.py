@@ -9,6 +9,7 @@ import pytest
 from tests.house.tree import Function, Module, definitions, expect_none, parse, product
 
 OUTER_EDGES = {
+    "messaging/company.py Company._lead": "each caller raises it, in its own thread",
     "messaging/twilio/gateway.py Gateway._answer": "whatever fails after the write is an answer",
     "messaging/web/collector.py Collector._keep": "the collecting task must not end",
 }

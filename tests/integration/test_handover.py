@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from messaging import handover, promotion, reconciliation, runtime
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
-from messaging.postgres import jobs
+from messaging.postgres import kept
 from messaging.runtime import Runtime
 from messaging.settings import load
 from tests.integration.story import entries, insert, kinds, row
@@ -164,10 +164,10 @@ def test_a_slow_take_back_does_not_touch_a_newer_handover(
     handover.hand_over(rt)
     db.execute("select messaging.reschedule(%s, now() + interval '3 hours')", [id])
     with rt.db.connection() as conn:
-        (slow,) = jobs.recall_due(conn, timedelta(seconds=0))
+        (slow,) = kept.recall_due(conn, timedelta(seconds=0))
     handover.take_back(rt)
     handover.hand_over(rt)
     db.execute("select messaging.reschedule(%s, now() + interval '4 hours')", [id])
     with rt.db.connection() as conn:
-        assert jobs.recalled(conn, slow) is None
+        assert kept.recalled(conn, slow) is None
     assert row(db, id).twilio_sid is not None

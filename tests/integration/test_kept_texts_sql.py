@@ -9,8 +9,8 @@ from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import jobs, messages
-from messaging.postgres.jobs import Recall
+from messaging.postgres import jobs, kept, messages
+from messaging.postgres.kept import Recall
 from tests.integration.databases import SID, Database, force, migrated, one, rolled_back
 from tests.integration.story import row
 
@@ -32,8 +32,8 @@ def db(url: str) -> Iterator[Database]:
 def in_doubt(db: Database, status: str = "in_doubt") -> JobId:
     """A job whose hand-over to Twilio was not answered, after a receipt that Twilio keeps it."""
     id = JobId(force(db, status, attempt=1, scheduled_for=LATER))
-    kept = Receipt(sid=Sid(SID), status="scheduled", job_id=id, attempt=1)
-    assert [SID] == [recorded.sid for recorded in messages.record_receipts(db, [kept])]
+    by_twilio = Receipt(sid=Sid(SID), status="scheduled", job_id=id, attempt=1)
+    assert [SID] == [recorded.sid for recorded in messages.record_receipts(db, [by_twilio])]
     return id
 
 
@@ -66,5 +66,5 @@ def test_a_receipt_that_it_went_out_still_settles_the_job(db: Database) -> None:
 def test_a_recall_that_comes_after_the_receipt_leaves_the_sent_job_alone(db: Database) -> None:
     id = JobId(force(db, "sent", twilio_sid=SID, recall="cancel", due_at=None))
     late = Recall(id=id, twilio_sid=Sid(SID), recall="cancel")
-    assert None is jobs.recall_too_late(db, late, timedelta(minutes=5))
+    assert None is kept.recall_too_late(db, late, timedelta(minutes=5))
     assert one(db, "select due_at is null from message_jobs where id = %s", id)

@@ -14,7 +14,7 @@ from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import RANK, Receipt, outranks
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import jobs, messages
+from messaging.postgres import jobs, kept, messages
 from tests.integration.databases import (
     SID,
     Database,
@@ -262,8 +262,8 @@ def test_a_text_that_was_wanted_back_for_another_time_is_ours_again(db: Database
 
 def test_a_text_that_was_taken_back_is_not_ended_by_twilios_word_for_it(db: Database) -> None:
     id = handed_over(db, "reschedule")
-    (wanted,) = jobs.recall_due(db, timedelta(seconds=30))
-    assert id == jobs.recalled(db, wanted)
+    (wanted,) = kept.recall_due(db, timedelta(seconds=30))
+    assert id == kept.recalled(db, wanted)
     before = delivery(db, id)
     record(db, receipt("canceled", id))
     record(db, receipt("canceled", id))

@@ -13,7 +13,7 @@ from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import decisions, doubts, figures, jobs, messages
+from messaging.postgres import decisions, doubts, figures, jobs, kept, messages
 from messaging.postgres.jobs import Postgres
 from tests.integration.databases import migrated, rolled_back
 
@@ -176,7 +176,7 @@ def own_rows(db: Postgres, run: int) -> None:
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 3000),
         (lambda db, _: doubts.in_doubt_due(db, MINUTE, 50), "message_jobs_due", 100),
-        (lambda db, _: jobs.handover_due(db, MINUTE), "message_jobs_due", 2000),
+        (lambda db, _: kept.handover_due(db, MINUTE), "message_jobs_due", 2000),
         (
             lambda db, _: jobs.claim_for_handover(db, MINUTE, DAYS, MINUTE, 50),
             "message_jobs_due",
@@ -187,7 +187,7 @@ def own_rows(db: Postgres, run: int) -> None:
             "message_jobs_due",
             500,
         ),
-        (lambda db, _: jobs.recall_due(db, MINUTE), "message_jobs_recall", 150),
+        (lambda db, _: kept.recall_due(db, MINUTE), "message_jobs_recall", 150),
         (lambda db, n: doubts.owned_sids(db, sids(40_000 + n, 50)), "message_jobs_sid", 50),
         (settle, "message_jobs_pkey", 500),
         (record_by_sid, "message_jobs_sid", 200),

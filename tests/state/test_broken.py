@@ -17,12 +17,12 @@ BY_SEARCH = ("a settle that does not ask for the status",)
 
 
 def break_it(broken: Broken, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    if broken.where in queries("jobs"):
-        source = queries("jobs")[broken.where]
-        assert broken.old in source
-        changed = source.replace(broken.old, broken.new)
-        monkeypatch.setitem(queries("jobs"), broken.where, changed)
-        return
+    for named in map(queries, ("jobs", "kept")):
+        if broken.where in named:
+            source = named[broken.where]
+            assert broken.old in source
+            monkeypatch.setitem(named, broken.where, source.replace(broken.old, broken.new))
+            return
     definition = "select pg_get_functiondef(%s::regprocedure)"
     row = world.db.execute(definition, [broken.where]).fetchone()
     assert row is not None
