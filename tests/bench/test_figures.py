@@ -17,19 +17,19 @@ from messaging.local.bench.report import shown
 from messaging.local.bench.site import tuned
 
 
-def figure(ours: Sequence[float], plain: Sequence[float], *, is_more_better: bool) -> Figure:
+def figure(ours: Sequence[float], other: Sequence[float], *, is_more_better: bool) -> Figure:
     return Figure(
         part="sending",
         name="texts",
         unit="/s",
         ours=ours,
-        plain=plain,
+        others={"other": other},
         is_more_better=is_more_better,
     )
 
 
 @pytest.mark.parametrize(
-    ("ours", "plain", "is_more_better", "expected"),
+    ("ours", "other", "is_more_better", "expected"),
     [
         ([100, 900, 300], [100], True, 3.0),
         ([2.0], [1.0, 8.0, 6.0], False, 3.0),
@@ -38,16 +38,23 @@ def figure(ours: Sequence[float], plain: Sequence[float], *, is_more_better: boo
     ],
 )
 def test_the_ratio_says_how_many_times_better_the_median_is(
-    ours: list[float], plain: list[float], is_more_better: bool, expected: float | None
+    ours: list[float], other: list[float], is_more_better: bool, expected: float | None
 ) -> None:
-    assert expected == figure(ours, plain, is_more_better=is_more_better).ratio
+    assert expected == figure(ours, other, is_more_better=is_more_better).ratio("other")
 
 
-def test_samples_become_a_rate_and_a_cost() -> None:
-    samples = Samples(ours=[Sample(rate=10, cpu=2)], plain=[Sample(rate=5, cpu=8)])
+def test_there_is_no_ratio_to_a_contender_that_took_no_part() -> None:
+    assert None is figure([1.0], [1.0], is_more_better=True).ratio("another")
+
+
+def test_samples_become_a_rate_and_a_cost_beside_each_contender() -> None:
+    samples = Samples(
+        ours=[Sample(rate=10, cpu=2)],
+        others={"slow": [Sample(rate=5, cpu=8)], "quick": [Sample(rate=20, cpu=1)]},
+    )
     rate, cost = samples.figures("sending", "message")
-    assert ("messages a second", 2.0) == (rate.name, rate.ratio)
-    assert ("CPU a message", 4.0) == (cost.name, cost.ratio)
+    assert ("messages a second", 2.0, 0.5) == (rate.name, rate.ratio("slow"), rate.ratio("quick"))
+    assert ("CPU a message", 4.0, 0.5) == (cost.name, cost.ratio("slow"), cost.ratio("quick"))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,13 @@ def test_processor_time_includes_children_that_run_and_that_have_ended() -> None
 )
 def test_figures_are_shown_with_three_digits(value: float, expected: str) -> None:
     assert expected == shown(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"), [(1234.5, "/s", "1,234/s"), (12.34, "ms", "12.3 ms")]
+)
+def test_figures_are_shown_with_their_units(value: float, unit: str, expected: str) -> None:
+    assert expected == shown(value, unit)
 
 
 def test_parts_are_chosen_by_name() -> None:

@@ -8,6 +8,12 @@ import typer
 
 from messaging.commands.doors.options import RUN, Command
 
+Messages = Annotated[int, typer.Option(min=1, help="In one run.")]
+Latency = Annotated[int, typer.Option(metavar="MS", min=0, help="How long Twilio takes to answer.")]
+Runs = Annotated[int, typer.Option(min=1, help="Of which each figure is the median.")]
+Only = Annotated[str, typer.Option(metavar="PARTS", help="A list of these, with commas.")]
+Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Makes this command part of the program."""
@@ -15,18 +21,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench(
-    messages: Annotated[int, typer.Option(min=1, help="In one run.")] = 3000,
-    latency: Annotated[
-        int, typer.Option(metavar="MS", min=0, help="How long Twilio takes to answer.")
-    ] = 100,
-    runs: Annotated[int, typer.Option(min=1, help="Of which each figure is the median.")] = 3,
-    only: Annotated[
-        str,
-        typer.Option(metavar="PARTS", help="A list of these, with commas."),
-    ] = "sending,latency,enqueue,receipts,idle",
-    json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")
-    ] = None,
+    messages: Messages = 3000,
+    latency: Latency = 100,
+    runs: Runs = 3,
+    only: Only = "sending,latency,enqueue,receipts,idle",
+    json: Report = None,
 ) -> int:
     """Measure how fast it is on this machine, beside plain Celery.
 

@@ -1,4 +1,4 @@
-"""What both sides of a comparison can do."""
+"""What every side of a comparison can do."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -7,6 +7,10 @@ from typing import Protocol
 
 class Contender(Protocol):
     """A way to send texts that are rows in Postgres, as running processes."""
+
+    @property
+    def name(self) -> str:
+        """As tables and reports call it."""
 
     @property
     def pids(self) -> Sequence[int]:

@@ -24,8 +24,7 @@ select * from unnest(%s::text[], %s::text[])
 
 def measure(site: Site, runs: int, count: int) -> list[Figure]:
     """Rows a second with the journal, the queue entries and a commit for each thousand."""
-    site.connect("postgres").execute("create database enqueuing")
-    migrate(site.url_of(_DATABASE))
+    migrate(site.new_database(_DATABASE))
     ways = (
         ("enqueue_many", _through_python(site)),
         ("insert", _through_sql(site)),

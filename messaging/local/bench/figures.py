@@ -1,38 +1,48 @@
-"""Figures: what was measured in each run, what their median is, and how the two sides compare."""
+"""Figures: what was measured in each run, what their median is, and how the sides compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """Something measured in every run, of ours and, where it has that too, of plain Celery."""
+    """Something measured in every run, of ours and, where they have that too, of the others."""
 
     part: str
     name: str
     unit: str
     ours: Sequence[float]
-    plain: Sequence[float] = ()
+    others: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """By the name of the contender."""
     is_more_better: bool = True
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return f"{self.part}: {self.name}"
 
     @property
     def median(self) -> float:
         """Of our runs."""
         return median(self.ours)
 
-    @property
-    def plain_median(self) -> float | None:
-        """Of plain Celery's runs."""
-        return median(self.plain) if self.plain else None
+    def median_of(self, other: str) -> float | None:
+        """Of another contender's runs; None where it has none."""
+        runs = self.others.get(other)
+        return median(runs) if runs else None
 
-    @property
-    def ratio(self) -> float | None:
-        """How many times better ours is; below 1 where plain Celery is better."""
-        plain = self.plain_median
-        if not plain or not self.median:
+    def ratio(self, other: str) -> float | None:
+        """How many times better ours is; below 1 where the other is better."""
+        theirs = self.median_of(other)
+        if not theirs or not self.median:
             return None
-        return self.median / plain if self.is_more_better else plain / self.median
+        return times_better(self.median, theirs, is_more_better=self.is_more_better)
+
+
+def times_better(one: float, other: float, *, is_more_better: bool) -> float:
+    """How many times better one is than the other; neither is 0."""
+    return one / other if is_more_better else other / one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +55,10 @@ class Sample:
 
 @dataclass(slots=True, kw_only=True)
 class Samples:
-    """The runs of both sides so far."""
+    """The runs of all sides so far; those of the others by their names."""
 
     ours: list[Sample] = field(default_factory=list)
-    plain: list[Sample] = field(default_factory=list)
+    others: dict[str, list[Sample]] = field(default_factory=dict)
 
     def figures(self, part: str, each: str) -> list[Figure]:
         """Rate and processor time, for each message, callback or whatever `each` is."""
@@ -58,14 +68,20 @@ class Samples:
                 name=f"{each}s a second",
                 unit="/s",
                 ours=[sample.rate for sample in self.ours],
-                plain=[sample.rate for sample in self.plain],
+                others={
+                    name: [sample.rate for sample in samples]
+                    for name, samples in self.others.items()
+                },
             ),
             Figure(
                 part=part,
                 name=f"CPU a {each}",
                 unit="ms",
                 ours=[sample.cpu for sample in self.ours],
-                plain=[sample.cpu for sample in self.plain],
+                others={
+                    name: [sample.cpu for sample in samples]
+                    for name, samples in self.others.items()
+                },
                 is_more_better=False,
             ),
         ]

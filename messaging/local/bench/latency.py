@@ -1,7 +1,7 @@
 """Latency: from the commit of one text to its request at Twilio, while nothing else happens."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 
@@ -17,35 +17,70 @@ _PAUSE = (0.05, 0.15)
 
 
 def measure(
-    site: Site, ours: Contender, plain: Contender, count: int, say: Callable[[str], None]
+    site: Site,
+    ours: Contender,
+    others: Sequence[Contender],
+    count: int,
+    say: Callable[[str], None],
 ) -> list[Figure]:
     """Half of all texts are there within p50, 99 of 100 within p99."""
     site.twilio.think(timedelta(0))
-    mine = _lags(site, ours, min(count, SINGLES), "A single text")
-    say(f"latency: p50 {percentile(mine, 0.5):.0f} ms, p99 {percentile(mine, 0.99):.0f} ms")
-    others = _lags(site, plain, min(count, SINGLES), "A single plain text")
+    lags: dict[str, list[float]] = {}
+    for contender in (ours, *others):
+        lags[contender.name] = _lags(site, contender, min(count, SINGLES))
+        say(f"latency, {contender.name}: {told(lags[contender.name])}")
     site.twilio.think(site.latency)
+    mine = lags.pop(ours.name)
+    return figures("to the request", mine, lags)
+
+
+def figures(
+    name: str, mine: Sequence[float], others: Mapping[str, Sequence[float]] | None = None
+) -> list[Figure]:
+    """The figures of lags in milliseconds."""
     return [
         Figure(
             part="latency",
-            name=f"to the request, {name}",
+            name=f"{name}, {written}",
             unit="ms",
             ours=[percentile(mine, share)],
-            plain=[percentile(others, share)],
+            others={other: [percentile(lags, share)] for other, lags in (others or {}).items()},
             is_more_better=False,
         )
-        for name, share in (("p50", 0.5), ("p99", 0.99))
+        for written, share in (("p50", 0.5), ("p99", 0.99))
     ]
 
 
-def _lags(site: Site, contender: Contender, count: int, words: str) -> Sequence[float]:
-    """Milliseconds from each commit to its request."""
-    pauses = Random(0)  # noqa: S311 - any uneven rhythm does
+def told(lags: Sequence[float]) -> str:
+    """The same in a few words."""
+    return f"p50 {percentile(lags, 0.5):.0f} ms, p99 {percentile(lags, 0.99):.0f} ms"
+
+
+class Pauses:
+    """Pauses between two texts."""
+
+    def __init__(self) -> None:
+        """The same ones each time."""
+        self._dice = Random(0)  # noqa: S311 - any uneven rhythm does
+
+    def pause(self) -> None:
+        """Do nothing for a while."""
+        time.sleep(self._dice.uniform(*_PAUSE))
+
+
+def arrivals(site: Site, words: str, committed: Mapping[str, float]) -> list[float]:
+    """Milliseconds from each commit to its request, of texts whose bodies have these words."""
+    arrived = {text.body: text.at for text in site.twilio.ledger(words)}
+    return [(arrived[body] - began) * 1000 for body, began in committed.items()]
+
+
+def _lags(site: Site, contender: Contender, count: int) -> list[float]:
+    words = f"A single text by way of {contender.name}"
+    pauses = Pauses()
     committed: dict[str, float] = {}
     for n in range(count):
         body = f"{words}, number {n}"
         committed[body] = contender.hand_over_one(body)
-        time.sleep(pauses.uniform(*_PAUSE))
+        pauses.pause()
     site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
-    arrived = {text.body: text.at for text in site.twilio.ledger(words)}
-    return [(arrived[body] - began) * 1000 for body, began in committed.items()]
+    return arrivals(site, words, committed)

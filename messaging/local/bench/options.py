@@ -8,6 +8,8 @@ from messaging.errors import Refused
 
 PARTS = ("sending", "latency", "enqueue", "receipts", "idle")
 """What can be measured, in the order of the table."""
+COMPARED = frozenset({"sending", "latency"})
+"""Those of them in which others take part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,11 @@ class BenchOptions:
     only: tuple[str, ...] = PARTS
     idle: timedelta = timedelta(seconds=10)
     report: Path | None = None
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether others take part."""
+        return bool(COMPARED & set(self.only))
 
 
 def parts(written: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from messaging.local.bench.figures import Figure
 from messaging.local.bench.options import PARTS, BenchOptions
 from messaging.local.bench.site import tuned
 
+WIDTH = 100
+"""Columns that a table needs at most."""
 _PACKAGES = ("messaging", "celery", "kombu", "redis", "psycopg", "twilio", "requests")
 
 
@@ -49,14 +51,17 @@ def machine(postgres: str) -> Machine:
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    """A line a figure, with the median of its runs; the ratio says how many times better we are."""
-    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    """A row a figure, with the median of its runs; a ratio says how many times better we are."""
+    others = list(dict.fromkeys(name for figure in figures for name in figure.others))
+    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, caption_justify="left")
     drawn.add_column("", no_wrap=True)
-    for title in ("messaging", "plain Celery", "times better"):
+    for title in ("messaging", *others):
         drawn.add_column(title, justify="right", no_wrap=True)
     ordered = in_order(figures)
     for figure, following in zip(ordered, [*ordered[1:], None], strict=True):
-        drawn.add_row(*_row(figure), end_section=following is None or following.part != figure.part)
+        end = following is None or following.part != figure.part
+        drawn.add_row(*_row(figure, others), end_section=end)
+    drawn.caption = "x: how many times better messaging is" if others else None
     return drawn
 
 
@@ -81,22 +86,25 @@ def write(
     file.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def shown(value: float) -> str:
+def shown(value: float, unit: str = "") -> str:
     """With three digits that mean something."""
+    space = "" if unit.startswith("/") or not unit else " "
     if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+        return f"{value:,.0f}{space}{unit}"
+    return f"{value:.1f}{space}{unit}" if value >= 10 else f"{value:.2f}{space}{unit}"
 
 
-def _row(figure: Figure) -> tuple[str, str, str, str]:
-    plain, ratio = figure.plain_median, figure.ratio
-    unit = figure.unit if figure.unit.startswith("/") else f" {figure.unit}"
-    return (
-        f"{figure.part}: {figure.name}",
-        f"{shown(figure.median)}{unit}",
-        f"{shown(plain)}{unit}" if plain is not None else "",
-        f"{shown(ratio)} x" if ratio is not None else "",
-    )
+def _row(figure: Figure, others: Sequence[str]) -> tuple[str, ...]:
+    theirs = (_beside(figure, other) for other in others)
+    return (figure.title, shown(figure.median, figure.unit), *theirs)
+
+
+def _beside(figure: Figure, other: str) -> str:
+    """Another's median, and below it the ratio."""
+    theirs, ratio = figure.median_of(other), figure.ratio(other)
+    lines = [shown(theirs, figure.unit)] if theirs is not None else []
+    lines += [shown(ratio, "x")] if ratio is not None else []
+    return "\n".join(lines)
 
 
 def _as_json(figure: Figure) -> dict[str, object]:
@@ -106,8 +114,12 @@ def _as_json(figure: Figure) -> dict[str, object]:
         "unit": figure.unit,
         "median": figure.median,
         "runs": list(figure.ours),
-        "plain_celery": {"median": figure.plain_median, "runs": list(figure.plain)}
-        if figure.plain
-        else None,
-        "times_better": figure.ratio,
+        "others": {
+            other: {
+                "median": figure.median_of(other),
+                "runs": list(runs),
+                "times_better": figure.ratio(other),
+            }
+            for other, runs in figure.others.items()
+        },
     }

@@ -1,14 +1,23 @@
 """`messaging bench`: the story of one measurement."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from messaging.errors import Refused
-from messaging.local.bench import enqueuing, idling, latency, receipts, report, sending
+from messaging.local.bench import (
+    enqueuing,
+    idling,
+    latency,
+    receipts,
+    report,
+    sending,
+)
+from messaging.local.bench.contender import Contender
 from messaging.local.bench.figures import Figure
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
@@ -30,13 +39,15 @@ def run(options: BenchOptions) -> int:
     _expect_folder(options.report)
     with stoppable():
         try:
-            return _run(options)
+            figures = _run(options)
         except KeyboardInterrupt:
             _say("Stopped. Nothing of it runs any more.")
             return INTERRUPTED
+    _show(report.table(figures))
+    return 0
 
 
-def _run(options: BenchOptions) -> int:
+def _run(options: BenchOptions) -> list[Figure]:
     began = datetime.now(UTC)
     with new_folder("bench") as folder, Site(folder, options.latency) as site:
         machine = report.machine(versions(site.connect("messaging")).postgres)
@@ -45,8 +56,14 @@ def _run(options: BenchOptions) -> int:
         figures = _measure(site, options, _say)
     if options.report:
         report.write(options.report, figures, machine, began, options)
-    Console(highlight=False).print(report.table(figures))
-    return 0
+    return figures
+
+
+def _show(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = report.WIDTH
+    console.print(table)
 
 
 def _say(sentence: str) -> None:
@@ -70,7 +87,7 @@ def _measure(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
     if "receipts" in options.only:
         say(f"receipts: {options.messages:,} signed callbacks, {options.runs} times")
         figures += receipts.measure(site, options.runs, options.messages)
-    if {"sending", "latency", "idle"} & set(options.only):
+    if options.is_compared or "idle" in options.only:
         figures += _measure_sending(site, options, say)
     return figures
 
@@ -83,16 +100,22 @@ def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure
     if "idle" in options.only:
         say(f"idle: watching for {options.idle / timedelta(seconds=1):g} s")
         figures += idling.measure(site, options.idle)
-    if not {"sending", "latency"} & set(options.only):
+    if not options.is_compared:
         return figures
-    plain = Plain(site)
-    sending.warm_up(site, plain, sending.fewer(options.messages))
+    others = list(_others(site))
+    for other in others:
+        sending.warm_up(site, other, options.messages)
     if "latency" in options.only:
-        figures += latency.measure(site, ours, plain, options.messages, say)
+        figures += latency.measure(site, ours, others, options.messages, say)
     if "sending" in options.only:
-        samples = sending.measure(site, ours, plain, options, say)
+        samples = sending.measure(site, ours, others, options, say)
         figures += samples.figures("sending", "message")
     return figures
+
+
+def _others(site: Site) -> Iterator[Contender]:
+    """Those that we are compared with, started."""
+    yield Plain(site)
 
 
 def _busy(machine: report.Machine) -> str:

@@ -1,12 +1,13 @@
-"""Sending: from rows in Postgres to rows that are marked as sent, on both sides in turn."""
+"""Sending: from rows in Postgres to rows that are marked as sent, on every side in turn."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from messaging.local.bench import processor
 from messaging.local.bench.contender import Contender
 from messaging.local.bench.figures import Sample, Samples
 from messaging.local.bench.options import BenchOptions
+from messaging.local.bench.plain import Plain
 from messaging.local.bench.site import Site
 
 _LIMIT, _LIMIT_EACH = 60.0, 0.05
@@ -17,28 +18,28 @@ _SHARE = 3
 """Plain Celery gets a third of the texts: its pace does not depend on how many there are."""
 
 
-def fewer(messages: int) -> int:
-    """How many texts plain Celery gets, where ours gets so many."""
-    return max(1, messages // _SHARE)
-
-
-def warm_up(site: Site, contender: Contender, count: int) -> None:
+def warm_up(site: Site, contender: Contender, messages: int) -> None:
     """Have some texts sent, so that everything is at work."""
-    send(site, contender, min(count, _WARM_UP))
+    send(site, contender, min(_fair(contender, messages), _WARM_UP))
 
 
 def measure(
-    site: Site, ours: Contender, plain: Contender, options: BenchOptions, say: Callable[[str], None]
+    site: Site,
+    ours: Contender,
+    others: Sequence[Contender],
+    options: BenchOptions,
+    say: Callable[[str], None],
 ) -> Samples:
-    """Runs of both sides in turn, so that whatever else the machine does hits both."""
-    samples = Samples()
+    """Runs of all sides in turn, so that whatever else the machine does hits every one."""
+    samples = Samples(others={other.name: [] for other in others})
     for number in range(1, options.runs + 1):
         samples.ours.append(send(site, ours, options.messages))
-        samples.plain.append(send(site, plain, fewer(options.messages)))
-        say(
-            f"sending, run {number} of {options.runs}: {samples.ours[-1].rate:,.0f}/s, "
-            f"plain Celery {samples.plain[-1].rate:,.0f}/s"
-        )
+        for other in others:
+            fair = _fair(other, options.messages)
+            samples.others[other.name].append(send(site, other, fair))
+        rates = [f"{samples.ours[-1].rate:,.0f}/s"]
+        rates += [f"{name} {runs[-1].rate:,.0f}/s" for name, runs in samples.others.items()]
+        say(f"sending, run {number} of {options.runs}: {', '.join(rates)}")
     return samples
 
 
@@ -52,6 +53,16 @@ def send(site: Site, contender: Contender, count: int) -> Sample:
         before = processor.used(contender.pids)
         began, began_here = time.time(), time.thread_time()
     here = time.thread_time() - began_here
-    site.wait_until(contender.is_done, _LIMIT + _LIMIT_EACH * count, "all texts are sent")
+    wait_until_sent(site, contender, count)
     spent = processor.used(contender.pids) - before + here
     return Sample(rate=count / (contender.last_sent() - began), cpu=spent * 1000 / count)
+
+
+def wait_until_sent(site: Site, contender: Contender, count: int) -> None:
+    """Return when all of so many texts are sent. Raises Unreachable where that takes too long."""
+    site.wait_until(contender.is_done, _LIMIT + _LIMIT_EACH * count, "all texts are sent")
+
+
+def _fair(contender: Contender, messages: int) -> int:
+    """How many texts a contender gets, where ours gets so many."""
+    return max(1, messages // _SHARE) if isinstance(contender, Plain) else messages

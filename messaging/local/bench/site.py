@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from messaging.errors import Unreachable
 from messaging.local.environment import Environment
@@ -102,6 +103,12 @@ class Site(Opened):
         # Not its context manager, which would commit: Ctrl-C may have come amid a statement.
         self._closing.callback(connection.close)
         return connection
+
+    def new_database(self, name: str) -> str:
+        """Make a database on the same server, and give its address."""
+        statement = SQL("create database {}").format(Identifier(name))
+        self.connect("postgres").execute(statement)
+        return self.url_of(name)
 
     def url_of(self, database: str) -> str:
         """The address of another database on the same server."""

@@ -1,0 +1,59 @@
+"""Jobs in our own tables, as those sides of a comparison fill and watch them that use these."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import LiteralString
+
+from pydantic import SecretStr
+
+from messaging.local.bench import texts
+from messaging.local.bench.site import Site
+from messaging.outbox import Messaging
+
+_IS_DONE = "select not exists (select from public.message_jobs where twilio_sid is null)"
+_LAST_SENT = """
+select extract(epoch from max(sent_at))::float8
+from public.message_jobs
+where status = 'sent'
+"""
+_HAND_OVER = """
+insert into public.message_jobs (recipient_phone, message_content)
+values (%s, %s)
+"""
+
+
+class Jobs:
+    """The jobs of one database, handed over as an application does it."""
+
+    def __init__(self, site: Site, database: str) -> None:
+        """The database has been migrated."""
+        self._conn = site.connect(database)
+        url = SecretStr(site.url_of(database))
+        self._messaging = Messaging(site.settings.model_copy(update={"database_url": url}))
+        site.on_close(self._messaging.close)
+
+    @contextmanager
+    def handing_over(self, count: int) -> Iterator[None]:
+        """Rows and their queue entries are in the transaction that commits at the end."""
+        with self._conn.transaction():
+            self._messaging.enqueue_many(texts.drafts(count), conn=self._conn)
+            yield
+
+    def hand_over_one(self, body: str) -> float:
+        """A bare insert, as from psql: it has to be prepared before it can be sent."""
+        with self._conn.transaction():
+            self._conn.execute(_HAND_OVER, [texts.recipient(0), body])
+            return time.time()
+
+    def is_done(self) -> bool:
+        """Whether every job has a SID."""
+        return bool(self._number(_IS_DONE))
+
+    def last_sent(self) -> float:
+        """When the last job was settled as sent."""
+        return self._number(_LAST_SENT)
+
+    def _number(self, statement: LiteralString) -> float:
+        row = self._conn.execute(statement).fetchone()
+        return row[0] if row else 0.0

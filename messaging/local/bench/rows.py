@@ -1,0 +1,53 @@
+"""A plain table of texts, as those sides of a comparison fill and watch it that are not ours."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+from messaging.local.bench import texts
+from messaging.local.bench.site import Site
+
+_TABLE = """
+create table texts (
+  id bigint generated always as identity primary key,
+  phone text not null,
+  body text not null,
+  status text not null default 'pending',
+  sid text,
+  created_at timestamptz not null default now(),
+  sent_at timestamptz
+)
+"""
+_STORE = """
+insert into texts (phone, body)
+select * from unnest(%s::text[], %s::text[])
+returning id
+"""
+_IS_DONE = "select not exists (select from texts where sid is null)"
+_LAST_SENT = "select extract(epoch from max(sent_at))::float8 from texts"
+
+
+class Rows:
+    """A table in a database of its own, so that no trigger and no index of ours slows it down."""
+
+    def __init__(self, site: Site, database: str) -> None:
+        """Make both."""
+        self._url = site.new_database(database)
+        self._conn = site.connect(database)
+        self._conn.execute(_TABLE)
+
+    def is_done(self) -> bool:
+        """Whether every row has a SID."""
+        return bool(self._number(_IS_DONE))
+
+    def last_sent(self) -> float:
+        """When the last row was marked as sent."""
+        return self._number(_LAST_SENT)
+
+    def _store(self, bodies: Sequence[str]) -> list[int]:
+        phones = [texts.recipient(n) for n in range(len(bodies))]
+        rows = self._conn.execute(_STORE, [phones, list(bodies)]).fetchall()
+        return [id for (id,) in rows]
+
+    def _number(self, statement: LiteralString) -> float:
+        row = self._conn.execute(statement).fetchone()
+        return row[0] if row else 0.0
