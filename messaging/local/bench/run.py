@@ -19,6 +19,7 @@ from messaging.local.bench import (
 )
 from messaging.local.bench.contender import Contender
 from messaging.local.bench.figures import Figure
+from messaging.local.bench.floor import Floor
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
@@ -116,6 +117,7 @@ def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure
 def _others(site: Site) -> Iterator[Contender]:
     """Those that we are compared with, started."""
     yield Plain(site)
+    yield Floor(site)
 
 
 def _busy(machine: report.Machine) -> str:

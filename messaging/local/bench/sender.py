@@ -1,0 +1,84 @@
+"""A sender without Celery: threads that claim jobs, send them and settle them, over and over.
+
+Statements, claims, gateway and settling are those of our workers. It finds its jobs in their
+table and leaves the entries of the queue where they are. `python -m` runs it until it is killed.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from threading import Lock, Thread
+
+from messaging import events, runtime
+from messaging.domain.job import Claim, JobId, Lane
+from messaging.postgres import connect, jobs
+from messaging.postgres.bell import Bell
+from messaging.postgres.named import query
+from messaging.runtime import Runtime
+from messaging.settings import current
+from messaging.steps.preparing import prepare_jobs
+from messaging.steps.sending import send_claims
+from messaging.steps.settling import settle
+
+_QUIET = timedelta(seconds=1)
+"""How long it waits for the bell when there is nothing to do."""
+_PENDING = """
+select id, prepared_at is not null
+from public.message_jobs
+where status = 'pending'
+order by due_at
+limit %s
+"""
+
+
+def main() -> None:
+    """Send for ever."""
+    events.configure(current())
+    rt = runtime.current()
+    with connect.direct(rt.settings) as conn:
+        conn.execute(query("queues", "listen"))
+        bell, turn = Bell(conn, Lane.NORMAL), Lock()
+        threads = [Thread(target=_send, args=(rt, bell, turn)) for _ in range(_threads(rt))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _threads(rt: Runtime) -> int:
+    """Twice as many as fill the gateway: half of them claim and settle meanwhile."""
+    return max(2, 2 * rt.settings.in_flight // rt.settings.chunk)
+
+
+def _send(rt: Runtime, bell: Bell, turn: Lock) -> None:
+    while True:
+        with turn:
+            claims, write_before = _wait_for_claims(rt, bell)
+        for attempts in send_claims(rt, claims, write_before):
+            settle(rt, [attempt.outcome for attempt in attempts], None)
+
+
+def _wait_for_claims(rt: Runtime, bell: Bell) -> tuple[list[Claim], float]:
+    """The next chunk of jobs, claimed, and when the last of them may begin to be written."""
+    while True:
+        ids = _ready(rt)
+        write_before = rt.monotonic() + rt.settings.send_deadline
+        if ids and (claims := _claim(rt, ids)):
+            return claims, write_before
+        bell.wait(_QUIET)
+
+
+def _ready(rt: Runtime) -> list[JobId]:
+    """Jobs to send next. Bare rows among them are prepared first."""
+    with rt.db.connection() as conn:
+        found = conn.execute(_PENDING, [rt.settings.chunk]).fetchall()
+    prepared = prepare_jobs(rt, [JobId(id) for id, is_prepared in found if not is_prepared])
+    return [JobId(id) for id, is_prepared in found if is_prepared or id in prepared]
+
+
+def _claim(rt: Runtime, ids: Sequence[JobId]) -> list[Claim]:
+    with rt.db.connection() as conn:
+        return jobs.claim(conn, ids, rt.settings.lease)
+
+
+if __name__ == "__main__":
+    main()
