@@ -117,6 +117,7 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
     assert [] == [ratio for ratio in ratios if ratio <= 0]
     names = [f"{figure['part']}: {figure['name']}" for figure in found["figures"]]
     assert [] == [name for name in names if name not in table]
+    assert "BullMQ and graphile-worker are left out: " in said
     assert_nothing_is_left(bench, folder)
 
 

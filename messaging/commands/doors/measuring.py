@@ -6,12 +6,16 @@ from typing import Annotated
 
 import typer
 
-from messaging.commands.doors.options import RUN, Command
+from messaging.commands.doors.options import FLAG, RUN, Command
 
 Messages = Annotated[int, typer.Option(min=1, help="In one run.")]
 Latency = Annotated[int, typer.Option(metavar="MS", min=0, help="How long Twilio takes to answer.")]
 Runs = Annotated[int, typer.Option(min=1, help="Of which each figure is the median.")]
 Only = Annotated[str, typer.Option(metavar="PARTS", help="A list of these, with commas.")]
+Peers = Annotated[
+    bool,
+    typer.Option("--peers", metavar=FLAG, help="Also BullMQ and graphile-worker; needs Node.js."),
+]
 Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")]
 
 
@@ -25,6 +29,7 @@ def bench(
     latency: Latency = 100,
     runs: Runs = 3,
     only: Only = "sending,latency,enqueue,receipts,idle",
+    peers: Peers = False,
     json: Report = None,
 ) -> int:
     """Measure how fast it is on this machine, beside plain Celery.
@@ -40,5 +45,6 @@ def bench(
             runs=runs,
             only=parts(only),
             report=json,
+            has_peers=peers,
         )
     )

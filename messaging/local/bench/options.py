@@ -17,7 +17,8 @@ class BenchOptions:
     """One measurement. `latency` is how long the simulated Twilio thinks about each request.
 
     Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
-    `report` is where the figures are written as JSON.
+    `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
+    take part, too.
     """
 
     messages: int = 3000
@@ -26,6 +27,7 @@ class BenchOptions:
     only: tuple[str, ...] = PARTS
     idle: timedelta = timedelta(seconds=10)
     report: Path | None = None
+    has_peers: bool = False
 
     @property
     def is_compared(self) -> bool:

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -38,15 +38,15 @@ class Machine:
         return self.load > self.cores / 2
 
 
-def machine(postgres: str) -> Machine:
-    """This one, now."""
+def machine(postgres: str, others: Mapping[str, str]) -> Machine:
+    """This one, now; `others` are versions of what takes part and is not written in Python."""
     return Machine(
         system=platform.platform(),
         cores=os.cpu_count() or 1,
         load=round(os.getloadavg()[0], 2),
         python=platform.python_version(),
         postgres=postgres,
-        packages={name: version(name) for name in _PACKAGES},
+        packages={**{name: version(name) for name in _PACKAGES}, **others},
     )
 
 

@@ -13,13 +13,17 @@ from messaging.local.bench import (
     enqueuing,
     idling,
     latency,
+    peers,
     receipts,
     report,
     sending,
 )
+from messaging.local.bench.bullmq import BullMq
 from messaging.local.bench.contender import Contender
 from messaging.local.bench.figures import Figure
 from messaging.local.bench.floor import Floor
+from messaging.local.bench.graphile import Graphile
+from messaging.local.bench.nodejs import Node
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
@@ -50,14 +54,24 @@ def run(options: BenchOptions) -> int:
 
 def _run(options: BenchOptions) -> list[Figure]:
     began = datetime.now(UTC)
-    with new_folder("bench") as folder, Site(folder, options.latency) as site:
-        machine = report.machine(versions(site.connect("messaging")).postgres)
-        if machine.is_busy:
-            _say(_busy(machine))
-        figures = _measure(site, options, _say)
+    with new_folder("bench") as folder:
+        node = _node(folder, options)
+        with Site(folder, options.latency) as site:
+            postgres = versions(site.connect("messaging")).postgres
+            machine = report.machine(postgres, node.versions() if node else {})
+            if machine.is_busy:
+                _say(_busy(machine))
+            figures = _measure(site, node, options, _say)
     if options.report:
         report.write(options.report, figures, machine, began, options)
     return figures
+
+
+def _node(folder: Path, options: BenchOptions) -> Node | None:
+    """Where BullMQ and graphile-worker take part."""
+    if not options.is_compared:
+        return None
+    return peers.ready(folder / "node", _say, wanted=options.has_peers)
 
 
 def _show(table: Table) -> None:
@@ -77,7 +91,7 @@ def _expect_folder(report: Path | None) -> None:
         raise Refused(f"There is no folder {report.parent} to write {report.name} to.")
 
 
-def _measure(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
+def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> list[Figure]:
     """Begins with what wants few processes around it, and ends with what wants them all."""
     figures: list[Figure] = []
     if "enqueue" in options.only:
@@ -89,11 +103,13 @@ def _measure(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
         say(f"receipts: {options.messages:,} signed callbacks, {options.runs} times")
         figures += receipts.measure(site, options.runs, options.messages)
     if options.is_compared or "idle" in options.only:
-        figures += _measure_sending(site, options, say)
+        figures += _measure_sending(site, node, options, say)
     return figures
 
 
-def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
+def _measure_sending(
+    site: Site, node: Node | None, options: BenchOptions, say: Say
+) -> list[Figure]:
     figures: list[Figure] = []
     ours = Ours(site)
     say("warming up")
@@ -103,7 +119,7 @@ def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure
         figures += idling.measure(site, options.idle)
     if not options.is_compared:
         return figures
-    others = list(_others(site))
+    others = list(_others(site, node))
     for other in others:
         sending.warm_up(site, other, options.messages)
     if "latency" in options.only:
@@ -114,10 +130,13 @@ def _measure_sending(site: Site, options: BenchOptions, say: Say) -> list[Figure
     return figures
 
 
-def _others(site: Site) -> Iterator[Contender]:
+def _others(site: Site, node: Node | None) -> Iterator[Contender]:
     """Those that we are compared with, started."""
     yield Plain(site)
     yield Floor(site)
+    if node:
+        yield BullMq(site, node)
+        yield Graphile(site, node)
 
 
 def _busy(machine: report.Machine) -> str:

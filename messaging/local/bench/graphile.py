@@ -1,0 +1,61 @@
+"""graphile-worker: a job a text in Postgres, as somebody who knows it well would use it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from messaging.local.bench import texts
+from messaging.local.bench.nodejs import Node
+from messaging.local.bench.rows import Rows
+from messaging.local.bench.site import Site
+
+_NAME = "graphile-worker"
+_LIMIT = 60.0
+_LISTENS = """
+select exists (
+  select from pg_stat_activity where datname = 'graphile' and query ilike 'listen %'
+)
+"""
+_ADD = """
+select graphile_worker.add_jobs(array_agg(
+  ('send', json_build_object('id', id), null, null, null, null, null, null)
+  ::graphile_worker.job_spec
+))
+from unnest(%s::bigint[]) as id
+"""
+
+
+class Graphile(Rows):
+    """A worker with 500 jobs at once."""
+
+    name = _NAME
+
+    def __init__(self, site: Site, node: Node) -> None:
+        """Start the worker, which makes its tables; it is at work once the first text is sent."""
+        super().__init__(site, "graphile")
+        self._site = site
+        site.start(_NAME, node.argv("graphile-worker.js"), DATABASE_URL=self._url)
+        site.wait_until(
+            lambda: bool(self._number(_LISTENS)), _LIMIT, "graphile-worker waits for jobs"
+        )
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """The worker, with Postgres and Valkey."""
+        return self._site.pids(_NAME)
+
+    @contextmanager
+    def handing_over(self, count: int) -> Iterator[None]:
+        """Rows and their jobs are in the transaction that commits at the end."""
+        with self._conn.transaction():
+            self._add([texts.body(n) for n in range(count)])
+            yield
+
+    def hand_over_one(self, body: str) -> float:
+        """A row and its job in one transaction."""
+        with self._conn.transaction():
+            self._add([body])
+            return time.time()
+
+    def _add(self, bodies: Sequence[str]) -> None:
+        self._conn.execute(_ADD, [self._store(bodies)])
