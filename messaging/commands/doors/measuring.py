@@ -17,6 +17,13 @@ Peers = Annotated[
     typer.Option("--peers", metavar=FLAG, help="Also BullMQ and graphile-worker; needs Node.js."),
 ]
 Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")]
+Against = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Compare with what --json has written.")
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(metavar="PERCENT", min=0, help="How much worse than there a ratio may be."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,6 +38,8 @@ def bench(
     only: Only = "sending,latency,enqueue,receipts,idle",
     peers: Peers = False,
     json: Report = None,
+    against: Against = None,
+    tolerance: Tolerance = 20,
 ) -> int:
     """Measure how fast it is on this machine, beside plain Celery.
 
@@ -46,5 +55,7 @@ def bench(
             only=parts(only),
             report=json,
             has_peers=peers,
+            against=against,
+            tolerance=tolerance / 100,
         )
     )

@@ -19,6 +19,7 @@ class BenchOptions:
     Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
     `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
     take part, too.
+    `against` is an earlier report; a ratio may be worse than there by the share `tolerance`.
     """
 
     messages: int = 3000
@@ -28,6 +29,8 @@ class BenchOptions:
     idle: timedelta = timedelta(seconds=10)
     report: Path | None = None
     has_peers: bool = False
+    against: Path | None = None
+    tolerance: float = 0.2
 
     @property
     def is_compared(self) -> bool:

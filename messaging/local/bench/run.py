@@ -1,7 +1,7 @@
 """`messaging bench`: the story of one measurement."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from messaging.errors import Refused
 from messaging.local.bench import (
+    against,
     enqueuing,
     idling,
     latency,
@@ -34,14 +35,18 @@ from messaging.postgres.figures import versions
 
 Say = Callable[[str], None]
 
+_WORSE = 1
+"""The exit code where a ratio has become worse than an earlier report allows."""
+
 
 def run(options: BenchOptions) -> int:
     """Measure, print a table, write the report; nothing is left behind, also after Ctrl-C.
 
     Returns the exit code. Raises MessagingError where something doesn't start or doesn't come
-    to its end, and Refused where there is no folder for the report.
+    to its end, and Refused where there is no folder for the report, or no earlier report.
     """
     _expect_folder(options.report)
+    earlier = against.read(options.against) if options.against else None
     with stoppable():
         try:
             figures = _run(options)
@@ -49,7 +54,7 @@ def run(options: BenchOptions) -> int:
             _say("Stopped. Nothing of it runs any more.")
             return INTERRUPTED
     _show(report.table(figures))
-    return 0
+    return _compare(figures, earlier, options) if earlier else 0
 
 
 def _run(options: BenchOptions) -> list[Figure]:
@@ -72,6 +77,17 @@ def _node(folder: Path, options: BenchOptions) -> Node | None:
     if not options.is_compared:
         return None
     return peers.ready(folder / "node", _say, wanted=options.has_peers)
+
+
+def _compare(figures: Sequence[Figure], earlier: against.Earlier, options: BenchOptions) -> int:
+    if different := earlier.other_conditions(options):
+        _say(different)
+    found = against.changes(figures, earlier)
+    _show(against.table(found))
+    if worse := against.verdict(found, options.tolerance):
+        _say(f"Worse by more than {100 * options.tolerance:g} %:\n{worse}")
+        return _WORSE
+    return 0
 
 
 def _show(table: Table) -> None:
