@@ -22,6 +22,7 @@ from pathlib import Path
 from messaging.local.bench import BenchOptions, run
 sys.exit(run(BenchOptions(
     messages=20, latency=timedelta(0), runs=1, idle=timedelta(seconds=3), report=Path(sys.argv[1]),
+    has_urgent=True, backlog=200,
 )))
 """
 _LIMIT = 15.0
@@ -116,6 +117,7 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
     ]
     assert [] == [ratio for ratio in ratios if ratio <= 0]
     names = [f"{figure['part']}: {figure['name']}" for figure in found["figures"]]
+    assert "latency: urgent, p50" in names
     assert [] == [name for name in names if name not in table]
     assert "BullMQ and graphile-worker are left out: " in said
     assert_nothing_is_left(bench, folder)

@@ -130,6 +130,11 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measur
         run(BenchOptions(latency=timedelta(0), report=tmp_path / "missing" / "bench.json"))
 
 
+def test_urgent_texts_are_refused_where_the_latency_is_not_measured() -> None:
+    with pytest.raises(Refused, match="--urgent is a figure of the latency"):
+        run(BenchOptions(only=("sending",), has_urgent=True))
+
+
 def test_only_settings_for_speed_are_taken_from_the_environment() -> None:
     given = {"MESSAGING_CHUNK": "20", "DATABASE_URL": "postgresql://example", "REDIS_URL": "x"}
     assert {"MESSAGING_CHUNK": "20"} == tuned(given)

@@ -16,6 +16,11 @@ Peers = Annotated[
     bool,
     typer.Option("--peers", metavar=FLAG, help="Also BullMQ and graphile-worker; needs Node.js."),
 ]
+Urgent = Annotated[
+    bool,
+    typer.Option("--urgent", metavar=FLAG, help="Also the latency of urgent texts in a backlog."),
+]
+Backlog = Annotated[int, typer.Option(min=1, help="Normal texts that wait then.")]
 Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")]
 Against = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Compare with what --json has written.")
@@ -37,6 +42,8 @@ def bench(
     runs: Runs = 3,
     only: Only = "sending,latency,enqueue,receipts,idle",
     peers: Peers = False,
+    urgent: Urgent = False,
+    backlog: Backlog = 10_000,
     json: Report = None,
     against: Against = None,
     tolerance: Tolerance = 20,
@@ -55,6 +62,8 @@ def bench(
             only=parts(only),
             report=json,
             has_peers=peers,
+            has_urgent=urgent,
+            backlog=backlog,
             against=against,
             tolerance=tolerance / 100,
         )

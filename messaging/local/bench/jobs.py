@@ -17,9 +17,12 @@ select extract(epoch from max(sent_at))::float8
 from public.message_jobs
 where status = 'sent'
 """
+_HAS_BACKLOG = """
+select exists (select from public.message_jobs where status = 'pending' and priority = 0)
+"""
 _HAND_OVER = """
-insert into public.message_jobs (recipient_phone, message_content)
-values (%s, %s)
+insert into public.message_jobs (recipient_phone, message_content, priority)
+values (%s, %s, %s)
 """
 
 
@@ -40,15 +43,19 @@ class Jobs:
             self._messaging.enqueue_many(texts.drafts(count), conn=self._conn)
             yield
 
-    def hand_over_one(self, body: str) -> float:
+    def hand_over_one(self, body: str, priority: int = 0) -> float:
         """A bare insert, as from psql: it has to be prepared before it can be sent."""
         with self._conn.transaction():
-            self._conn.execute(_HAND_OVER, [texts.recipient(0), body])
+            self._conn.execute(_HAND_OVER, [texts.recipient(0), body, priority])
             return time.time()
 
     def is_done(self) -> bool:
         """Whether every job has a SID."""
         return bool(self._number(_IS_DONE))
+
+    def has_backlog(self) -> bool:
+        """Whether there are jobs without priority that no worker has claimed."""
+        return bool(self._number(_HAS_BACKLOG))
 
     def last_sent(self) -> float:
         """When the last job was settled as sent."""

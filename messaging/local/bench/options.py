@@ -18,7 +18,7 @@ class BenchOptions:
 
     Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
     `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
-    take part, too.
+    take part, too. `has_urgent` measures the latency of urgent texts behind a `backlog`, too.
     `against` is an earlier report; a ratio may be worse than there by the share `tolerance`.
     """
 
@@ -29,6 +29,8 @@ class BenchOptions:
     idle: timedelta = timedelta(seconds=10)
     report: Path | None = None
     has_peers: bool = False
+    has_urgent: bool = False
+    backlog: int = 10_000
     against: Path | None = None
     tolerance: float = 0.2
 

@@ -80,6 +80,7 @@ def write(
         "messages": options.messages,
         "latency_ms": options.latency / timedelta(milliseconds=1),
         "runs": options.runs,
+        "backlog": options.backlog if options.has_urgent else None,
         "settings": tuned(),
         "figures": [_as_json(figure) for figure in in_order(figures)],
     }

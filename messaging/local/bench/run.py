@@ -18,6 +18,7 @@ from messaging.local.bench import (
     receipts,
     report,
     sending,
+    urgency,
 )
 from messaging.local.bench.bullmq import BullMq
 from messaging.local.bench.contender import Contender
@@ -46,6 +47,7 @@ def run(options: BenchOptions) -> int:
     to its end, and Refused where there is no folder for the report, or no earlier report.
     """
     _expect_folder(options.report)
+    _expect_latency(options)
     earlier = against.read(options.against) if options.against else None
     with stoppable():
         try:
@@ -107,6 +109,11 @@ def _expect_folder(report: Path | None) -> None:
         raise Refused(f"There is no folder {report.parent} to write {report.name} to.")
 
 
+def _expect_latency(options: BenchOptions) -> None:
+    if options.has_urgent and "latency" not in options.only:
+        raise Refused("--urgent is a figure of the latency: have that in --only, too.")
+
+
 def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> list[Figure]:
     """Begins with what wants few processes around it, and ends with what wants them all."""
     figures: list[Figure] = []
@@ -140,6 +147,8 @@ def _measure_sending(
         sending.warm_up(site, other, options.messages)
     if "latency" in options.only:
         figures += latency.measure(site, ours, others, options.messages, say)
+    if options.has_urgent:
+        figures += urgency.measure(site, ours, options.backlog, say)
     if "sending" in options.only:
         samples = sending.measure(site, ours, others, options, say)
         figures += samples.figures("sending", "message")
