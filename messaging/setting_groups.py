@@ -211,14 +211,14 @@ class WorkSettings(BaseModel):
         description="Celery tasks that may wait in a lane's queue; the backlog stays in Postgres.",
     )
     chunk: int = Field(
-        50,
+        100,
         ge=1,
         le=500,
         validation_alias=_named("MESSAGING_CHUNK"),
         description="The most jobs in one Celery task; few when the queue is short.",
     )
     in_flight: int = Field(
-        200,
+        500,
         ge=1,
         validation_alias=_named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once.",
