@@ -11,6 +11,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, ValidationResult
 
 from messaging.domain.job import Phone
+from messaging.domain.numbering import is_in_use
 from messaging.errors import Refused
 
 EXAMPLE = "+14155552671"
@@ -41,6 +42,8 @@ def normalise(raw: str, default_region: str | None) -> Phone:
     `default_region` (ISO 3166, `US`) is the country of numbers written without `+`. Raises
     Refused with what is wrong and what to do; the sentence shows the number masked, if at all.
     """
+    if is_in_use(raw) or _ALLOWED_UNASSIGNED.fullmatch(raw):
+        return Phone(raw)
     written = raw.translate(_INVISIBLE).strip().removeprefix("tel:")
     _check_characters(written)
     if "+" not in written:
