@@ -1,7 +1,7 @@
 """Statements that take several rows at once never wait for each other in a circle."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
@@ -11,17 +11,42 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from messaging.domain.draft import Draft, prepare
 from messaging.domain.job import Claim, JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import jobs, messages
+from messaging.postgres import enqueuing, jobs, messages
+from messaging.postgres.messages import Enqueued
 from tests.integration.databases import Database, expect_waiting, migrated
 from tests.integration.story import TO, insert, row
 
 T = TypeVar("T")
 TEXT = {"recipient_phone": TO, "message_content": "Hello"}
 WORDS = ("queued", "sent", "delivered")
+
+
+def by_columns(conn: Database, drafts: Sequence[Mapping[str, str]]) -> list[Enqueued]:
+    """As Python hands over."""
+    prepared = {
+        position: prepare(
+            Draft(
+                to=draft["recipient_phone"],
+                body=draft["message_content"],
+                idempotency_key=draft.get("idempotency_key"),
+                id=UUID(draft["id"]) if "id" in draft else None,
+            ),
+            None,
+            None,
+        )
+        for position, draft in enumerate(drafts, start=1)
+    }
+    return enqueuing.enqueue(conn, prepared, max_retries=3)
+
+
+Way = Callable[[Database, Sequence[Mapping[str, str]]], list[Enqueued]]
+SQL: Way = messages.enqueue
+PYTHON: Way = by_columns
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +70,20 @@ def receipt(status: str, job: UUID | None, sid: str) -> Receipt:
 
 
 @pytest.mark.parametrize("column", ["idempotency_key", "id"])
-def test_batches_in_opposite_orders_never_wait_in_a_circle(url: str, column: str) -> None:
+@pytest.mark.parametrize("ways", [(SQL, SQL), (PYTHON, PYTHON), (SQL, PYTHON)])
+def test_batches_in_opposite_orders_never_wait_in_a_circle(
+    url: str, column: str, ways: Sequence[Way]
+) -> None:
     batch = [{**TEXT, column: str(uuid4())} for _ in range(20)]
 
-    def hand_over(drafts: Sequence[dict[str, str]]) -> Counter[str]:
+    def hand_over(way: Way, drafts: Sequence[dict[str, str]]) -> Counter[str]:
         with psycopg.connect(url, autocommit=True) as conn:
-            return Counter(answer.result for answer in messages.enqueue(conn, drafts))
+            return Counter(answer.result for answer in way(conn, drafts))
 
     with ThreadPoolExecutor(2) as pool, psycopg.connect(url) as third:
         messages.enqueue(third, [batch[10]])  # both must wait in the middle for this one
-        answers = [pool.submit(hand_over, drafts) for drafts in (batch, batch[::-1])]
+        orders = (batch, batch[::-1])
+        answers = [pool.submit(hand_over, *each) for each in zip(ways, orders, strict=True)]
         expect_waiting(url, 2)
         third.rollback()
         total: Counter[str] = sum((answer.result() for answer in answers), Counter())

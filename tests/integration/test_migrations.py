@@ -14,13 +14,14 @@ import pytest
 from pgmq.install import get_embedded_install_sql
 from psycopg import errors
 
+from messaging.domain.draft import Draft, prepare
 from messaging.domain.entries import Hint, Letter, entry_of
 from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.errors import Misconfigured
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import doubts, figures, jobs, messages, queues
+from messaging.postgres import doubts, enqueuing, figures, jobs, messages, queues
 from messaging.postgres.migrate import Migration, all_migrations, migrate, standing
 from tests.integration.databases import SID, Database, empty, one, supabase
 from tests.integration.story import TO, insert
@@ -75,7 +76,8 @@ def expect_it_works(url: str) -> None:
         assert "canceled" == messages.cancel(conn, JobId(bare))
         draft = {"recipient_phone": TO, "message_content": "Hello", "prepared": True}
         (answer,) = messages.enqueue(conn, [{**draft, "idempotency_key": "once"}])
-        (again,) = messages.enqueue(conn, [{**draft, "idempotency_key": "once"}])
+        prepared = prepare(Draft(to=TO, body="Hello", idempotency_key="once"), None, None)
+        (again,) = enqueuing.enqueue(conn, {1: prepared}, max_retries=3)
         assert ("created", "duplicate", answer.id) == (answer.result, again.result, again.id)
         id = JobId(answer.id or bare)
 

@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from messaging.domain.decision import Answer, Decision, Wish
+from messaging.domain.draft import Draft, prepare
 from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import decisions, doubts, figures, jobs, kept, messages
+from messaging.postgres import decisions, doubts, enqueuing, figures, jobs, kept, messages
 from messaging.postgres.jobs import Postgres
 from tests.integration.databases import migrated, rolled_back
 
@@ -155,6 +156,16 @@ def enqueue(db: Postgres, run: int) -> None:
     assert (101, 99) == (results.count("created"), results.count("duplicate"))
 
 
+def enqueue_prepared(db: Postgres, run: int) -> None:
+    drafts = {
+        n: prepare(Draft(to="+15555550100", body=f"n {n}", idempotency_key=key), None, None)
+        for n in range(200)
+        for key in [f"key {n}" if n and n % 2 == 0 else f"new {run} {n}"]
+    }
+    results = [answer.result for answer in enqueuing.enqueue(db, drafts, 3)]
+    assert (101, 99) == (results.count("created"), results.count("duplicate"))
+
+
 def resolve(db: Postgres, run: int) -> None:
     wish = Wish(id=ids(38_001 + run, 1)[0], decision=Decision.SENT, sid=sids(600_000 + run, 1)[0])
     assert Answer.SENT is decisions.resolve(db, wish)
@@ -193,6 +204,7 @@ def own_rows(db: Postgres, run: int) -> None:
         (record_by_sid, "message_jobs_sid", 200),
         (record_by_job, "message_jobs_pkey", 500),
         (enqueue, "message_jobs_idempotency_key", 400),
+        (enqueue_prepared, "message_jobs_idempotency_key", 400),
         (lambda db, n: messages.show(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 3),
         (lambda db, n: messages.cancel(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 10),
         (lambda db, n: messages.events(db, ids(40_001 + n, 1)[0]), "message_events_job", 3),
@@ -211,8 +223,8 @@ def own_rows(db: Postgres, run: int) -> None:
         "claim", "standing", "unprepared", "promote", "sweep_processing", "restore_entries",
         "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
         "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
-        "show", "cancel", "events_of_job", "held", "held_count", "resolve", "a user's own rows",
-        "figures", "failed_recently",
+        "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
+        "a user's own rows", "figures", "failed_recently",
     ],
 )  # fmt: skip
 def test_a_hot_statement_reads_few_rows_and_by_its_index(

@@ -218,6 +218,27 @@ order by id
 select "position", id, result, reason
 from messaging.enqueue(%(drafts)s)
 
+-- name: enqueue_prepared
+-- Hands prepared drafts over, an array a column; a row an item, in no order: created, duplicate or
+-- refused.
+select "position", id, result, reason
+from messaging.enqueue_prepared(
+  %(id)s::uuid[],
+  %(user_id)s::uuid[],
+  %(recipient_phone)s::text[],
+  %(message_content)s::text[],
+  %(template_id)s::uuid[],
+  %(template_vars)s::text[],
+  %(scheduled_for)s::text[],
+  %(priority)s::int[],
+  %(max_retries)s::int[],
+  %(metadata)s::text[],
+  %(media_urls)s::text[],
+  %(in_doubt_policy)s::text[],
+  %(idempotency_key)s::text[],
+  %(segments)s::int[]
+)
+
 -- name: cancel
 -- Stops a job that has not gone out: canceled, canceling, too_late or not_found.
 select messaging.cancel(%(id)s)

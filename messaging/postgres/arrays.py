@@ -1,0 +1,29 @@
+"""Arrays: a column of many rows as one literal, which Postgres reads in one go."""
+
+from collections.abc import Iterable, Sequence
+
+
+def texts(values: Sequence[str]) -> str:
+    """The literal of an array of texts, of which there is at least one, and none has a NUL."""
+    together = "\0".join(values)  # NUL, because no text in Postgres has one
+    escaped = together.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+    return f'{{"{escaped}"}}'
+
+
+def optional(values: Sequence[str | None]) -> str | None:
+    """The same of texts that may be null; None, for a null array, where all of them are."""
+    given = [value for value in values if value is not None]
+    if not given:
+        return None
+    if len(given) == len(values):
+        return texts(given)
+    return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
+
+
+def numbers(values: Iterable[int]) -> str:
+    """The literal of an array of whole numbers."""
+    return "{" + ",".join(map(int.__repr__, values)) + "}"
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

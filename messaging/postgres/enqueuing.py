@@ -1,0 +1,67 @@
+"""Prepared drafts on their way into `message_jobs`: thousands in one statement, or one."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from psycopg.rows import tuple_row
+
+from messaging.domain.draft import Prepared
+from messaging.postgres import arrays
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.messages import Enqueued
+from messaging.postgres.named import query
+
+
+def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], max_retries: int) -> list[Enqueued]:
+    """Hands drafts over in the connection's transaction; an answer for each, in no order.
+
+    The keys are the positions in the answers. `max_retries` is for drafts that say nothing.
+    """
+    if not drafts:
+        return []
+    columns = _columns(list(drafts.values()), max_retries)
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
+    positions = list(drafts)
+    return [
+        Enqueued(position=positions[place - 1], id=id, result=result, reason=reason)
+        for place, id, result, reason in rows
+    ]
+
+
+def _columns(drafts: Sequence[Prepared], max_retries: int) -> dict[str, str | None]:
+    """An array a column, all of one length; None for a column that no draft has."""
+    return {
+        "id": arrays.optional([draft.id.hex if draft.id else None for draft in drafts]),
+        "user_id": arrays.optional(
+            [draft.user_id.hex if draft.user_id else None for draft in drafts]
+        ),
+        "recipient_phone": arrays.texts([draft.recipient_phone for draft in drafts]),
+        "message_content": arrays.texts([draft.message_content for draft in drafts]),
+        "template_id": arrays.optional(
+            [draft.template_id.hex if draft.template_id else None for draft in drafts]
+        ),
+        "template_vars": arrays.optional(
+            [_json(draft.template_vars) if draft.template_id else None for draft in drafts]
+        ),
+        "scheduled_for": arrays.optional(
+            [draft.scheduled_for.isoformat() if draft.scheduled_for else None for draft in drafts]
+        ),
+        "priority": arrays.numbers([draft.priority for draft in drafts]),
+        "max_retries": arrays.numbers(
+            [max_retries if draft.max_retries is None else draft.max_retries for draft in drafts]
+        ),
+        "metadata": arrays.optional(
+            [_json(draft.metadata) if draft.metadata else None for draft in drafts]
+        ),
+        "media_urls": arrays.optional(
+            [arrays.texts(draft.media_urls) if draft.media_urls else None for draft in drafts]
+        ),
+        "in_doubt_policy": arrays.optional([draft.in_doubt_policy for draft in drafts]),
+        "idempotency_key": arrays.optional([draft.idempotency_key for draft in drafts]),
+        "segments": arrays.numbers([draft.segments for draft in drafts]),
+    }
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(dict(value))
