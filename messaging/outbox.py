@@ -1,9 +1,12 @@
 """Hands messages over: the Python face of `messaging.enqueue`, with all that SQL cannot check."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -15,13 +18,26 @@ from psycopg_pool import ConnectionPool
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
-from messaging.postgres import connect, messages
-from messaging.postgres.messages import Enqueued, Event, Message
+from messaging.postgres import connect, enqueuing, messages
+from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
 from messaging.settings import Settings, load
 
 Postgres = Connection[TupleRow]
 
-_BATCH = 1000
+BATCH = 5000
+"""Drafts that are stored together, and committed together where the caller has no transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Some drafts by their positions: those that can be stored, and answers for the others."""
+
+    prepared: Mapping[int, Prepared]
+    refused: Sequence[Enqueued]
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.prepared) + len(self.refused) == BATCH
 
 
 class Messaging:
@@ -71,13 +87,15 @@ class Messaging:
         """Hands many messages over, thousands a second; an answer for each, in their order.
 
         A bad one is `refused` with the reason and does not sink the rest. Without `conn`, every
-        thousand are committed together.
+        5,000 (BATCH) are committed together, and while Postgres stores them, the next are prepared.
         """
-        answers: list[Enqueued] = []
-        for batch in _batches(drafts):
-            with self._connection(conn) as mine:
-                answers += _enqueue(mine, batch, len(answers), self._settings)
-        return answers
+
+        def store(batch: _Batch) -> list[Enqueued]:
+            return self._store(batch, conn)
+
+        batches = self._batches(drafts, conn)
+        stored = map(store, batches) if conn is not None else _in_turn(store, batches)
+        return list(chain.from_iterable(stored))
 
     def send_reminder(
         self,
@@ -135,78 +153,71 @@ class Messaging:
         with self._connection(conn) as mine:
             return messages.events(mine, JobId(id))
 
+    def _batches(self, drafts: Iterable[Draft], conn: Postgres | None) -> Iterator[_Batch]:
+        remaining = enumerate(drafts, start=1)
+        while some := dict(islice(remaining, BATCH)):
+            yield self._prepare(some, conn)
+
+    def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> _Batch:
+        templates = self._templates(drafts.values(), conn)
+        prepared: dict[int, Prepared] = {}
+        refused: list[Enqueued] = []
+        for position, draft in drafts.items():
+            template = None if draft.template is None else templates.get(str(draft.template))
+            try:
+                prepared[position] = prepare(draft, template, self._settings.default_region)
+            except Refused as refusal:
+                refused.append(
+                    Enqueued(position=position, id=None, result="refused", reason=str(refusal))
+                )
+        return _Batch(prepared=prepared, refused=refused)
+
+    def _templates(
+        self, drafts: Iterable[Draft], conn: Postgres | None
+    ) -> Mapping[str, TemplateSource]:
+        """The templates that these drafts name, each read once."""
+        wanted = {str(draft.template) for draft in drafts if draft.template is not None}
+        if not wanted:
+            return {}
+        with self._connection(conn) as mine:
+            rows = {name: messages.template(mine, name) for name in wanted}
+        return {name: _source(row) for name, row in rows.items() if row is not None}
+
+    def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
+        """Stores what can be stored, in one transaction."""
+        if not batch.prepared:
+            return list(batch.refused)
+        with self._connection(conn) as mine:
+            stored = enqueuing.enqueue(mine, batch.prepared, self._settings.max_retries)
+        return sorted([*batch.refused, *stored], key=attrgetter("position"))
+
     def _connection(self, conn: Postgres | None) -> AbstractContextManager[Postgres]:
         return nullcontext(conn) if conn is not None else self._pool.connection()
 
 
-def _enqueue(
-    conn: Postgres, batch: Sequence[Draft], before: int, settings: Settings
-) -> list[Enqueued]:
-    """Stores what can be stored; `before` is how many drafts came before this batch."""
-    templates = _templates(conn, batch)
-    answers: dict[int, Enqueued] = {}
-    rows: list[tuple[int, Mapping[str, object]]] = []
-    for position, draft in enumerate(batch, start=before + 1):
-        try:
-            prepared = prepare(draft, templates.get(str(draft.template)), settings.default_region)
-        except Refused as refusal:
-            answers[position] = Enqueued(
-                position=position, id=None, result="refused", reason=str(refusal)
-            )
-            continue
-        rows.append((position, _row(prepared, settings)))
-    if rows:
-        stored = messages.enqueue(conn, [row for _, row in rows])
-        for (position, _), answer in zip(rows, stored, strict=True):
-            answers[position] = Enqueued(
-                position=position, id=answer.id, result=answer.result, reason=answer.reason
-            )
-    return [answers[position] for position in sorted(answers)]
+def _in_turn(
+    store: Callable[[_Batch], list[Enqueued]], batches: Iterable[_Batch]
+) -> Iterator[list[Enqueued]]:
+    """The answers to each batch, which a thread stores while the caller's prepares the next."""
+    with ThreadPoolExecutor(1, "messaging-outbox") as thread:
+        before: Future[list[Enqueued]] | None = None
+        for batch in batches:
+            if before:
+                yield before.result()
+            before = thread.submit(store, batch) if batch.is_full else None
+            if not batch.is_full:
+                yield store(batch)
+        if before:
+            yield before.result()
 
 
-def _templates(conn: Postgres, batch: Sequence[Draft]) -> dict[str, TemplateSource]:
-    """The templates that these drafts name, each read once."""
-    found: dict[str, TemplateSource] = {}
-    for wanted in {str(draft.template) for draft in batch if draft.template is not None}:
-        row = messages.template(conn, wanted)
-        if row is not None:
-            found[wanted] = TemplateSource(
-                id=row.id,
-                name=row.name,
-                content_template=row.content_template,
-                template_vars=row.template_vars,
-            )
-    return found
-
-
-def _row(prepared: Prepared, settings: Settings) -> Mapping[str, object]:
-    """The prepared draft as `messaging.enqueue` takes it; absent means the default."""
-    row: dict[str, object | None] = {
-        "id": str(prepared.id) if prepared.id else None,
-        "user_id": str(prepared.user_id) if prepared.user_id else None,
-        "recipient_phone": prepared.recipient_phone,
-        "message_content": prepared.message_content,
-        "template_id": str(prepared.template_id) if prepared.template_id else None,
-        "template_vars": dict(prepared.template_vars) if prepared.template_id else None,
-        "scheduled_for": prepared.scheduled_for.isoformat() if prepared.scheduled_for else None,
-        "priority": prepared.priority,
-        "max_retries": settings.max_retries
-        if prepared.max_retries is None
-        else prepared.max_retries,
-        "metadata": dict(prepared.metadata),
-        "media_urls": list(prepared.media_urls),
-        "in_doubt_policy": prepared.in_doubt_policy,
-        "idempotency_key": prepared.idempotency_key,
-        "segments": prepared.segments,
-        "prepared": True,
-    }
-    return {key: value for key, value in row.items() if value is not None}
-
-
-def _batches(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
-    iterator = iter(drafts)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch
+def _source(row: TemplateRow) -> TemplateSource:
+    return TemplateSource(
+        id=row.id,
+        name=row.name,
+        content_template=row.content_template,
+        template_vars=row.template_vars,
+    )
 
 
 def _known(id: UUID, answer: str) -> str:

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from messaging import Draft, Messaging
 from messaging.domain.job import JobId
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import messages
 from messaging.postgres.migrate import migrate
+from messaging.settings import load
 from tests.integration.databases import Database, force, one, rolled_back, supabase
 from tests.integration.story import TO, entries, insert, kinds
 
@@ -105,6 +107,8 @@ def test_a_user_reads_only_its_own_messages(db: Database) -> None:
         "select from messaging.schema_migrations",
         "select from messaging.sent_today",
         "select * from messaging.enqueue('[]')",
+        "select from messaging.enqueue_prepared"
+        "('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
         "select messaging.cancel(gen_random_uuid())",
         "select messaging.reschedule(gen_random_uuid(), now())",
         "select messaging.resolve(gen_random_uuid(), 'cancel')",
@@ -157,6 +161,13 @@ def test_the_service_role_hands_over_cancels_and_reads(db: Database) -> None:
         assert [{"job_id": str(answer.id)}] == entries(db, "sms_priority_queue")
 
 
+def test_the_service_role_hands_over_through_python(db: Database, url: str) -> None:
+    drafts = [Draft(to=TO, body="Hello", idempotency_key="k") for _ in range(2)]
+    with Messaging(load({"DATABASE_URL": url})) as outbox, signed_in(db, "service_role"):
+        answers = outbox.enqueue_many(drafts, conn=db)
+        assert ["created", "duplicate"] == [answer.result for answer in answers]
+
+
 def test_the_service_role_keeps_templates(db: Database) -> None:
     with signed_in(db, "service_role"):
         db.execute("insert into message_templates (name, content_template) values ('a', 'b')")
@@ -188,6 +199,19 @@ def test_a_message_of_a_user_that_is_not_there_is_refused(db: Database) -> None:
     refused_one, created = messages.enqueue(db, [draft, {**draft, "user_id": str(ANN)}])
     assert ("refused", "created") == (refused_one.result, created.result)
     assert f'Key (user_id)=({stranger}) is not present in table "users".' in str(refused_one.reason)
+
+
+def test_a_draft_of_a_user_that_is_not_there_is_refused_and_the_rest_are_not(
+    db: Database, url: str
+) -> None:
+    stranger = uuid4()
+    owners = [ANN] * 150 + [stranger] + [BOB] * 150
+    drafts = [Draft(to=TO, body="Hello", user_id=owner) for owner in owners]
+    with Messaging(load({"DATABASE_URL": url})) as outbox:
+        answers = outbox.enqueue_many(drafts, conn=db)
+    assert [151] == [answer.position for answer in answers if answer.result != "created"]
+    assert f"Key (user_id)=({stranger}) is not present" in str(answers[150].reason)
+    assert 300 == one(db, "select count(*) from message_jobs")
 
 
 def test_a_role_with_no_more_than_insert_may_hand_messages_over(db: Database) -> None:
