@@ -24,7 +24,7 @@ from messaging.settings import Settings, load
 
 Postgres = Connection[TupleRow]
 
-BATCH = 5000
+BATCH = 1000
 """Drafts that are stored together, and committed together where the caller has no transaction."""
 
 
@@ -87,7 +87,7 @@ class Messaging:
         """Hands many messages over, thousands a second; an answer for each, in their order.
 
         A bad one is `refused` with the reason and does not sink the rest. Without `conn`, every
-        5,000 (BATCH) are committed together, and while Postgres stores them, the next are prepared.
+        thousand are committed together; while Postgres stores them, the next are prepared.
         """
 
         def store(batch: _Batch) -> list[Enqueued]:
@@ -198,17 +198,22 @@ class Messaging:
 def _in_turn(
     store: Callable[[_Batch], list[Enqueued]], batches: Iterable[_Batch]
 ) -> Iterator[list[Enqueued]]:
-    """The answers to each batch, which a thread stores while the caller's prepares the next."""
+    """The answers to each batch, which a thread stores while the caller's prepares the next.
+
+    Where both fail, the error is that of the earlier batch.
+    """
     with ThreadPoolExecutor(1, "messaging-outbox") as thread:
         before: Future[list[Enqueued]] | None = None
-        for batch in batches:
-            if before:
-                yield before.result()
-            before = thread.submit(store, batch) if batch.is_full else None
-            if not batch.is_full:
-                yield store(batch)
-        if before:
-            yield before.result()
+        try:
+            for batch in batches:
+                if before:
+                    yield before.result()
+                before = thread.submit(store, batch) if batch.is_full else None
+                if not batch.is_full:
+                    yield store(batch)
+        finally:
+            last = before.result() if before else []
+        yield last
 
 
 def _source(row: TemplateRow) -> TemplateSource:

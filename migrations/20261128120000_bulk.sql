@@ -235,10 +235,18 @@ comment on function messaging.enqueue_prepared is
 
 revoke all on function messaging.enqueue_prepared from public;
 
+-- Whoever was allowed to call messaging.enqueue hands over through Python as before.
 do $$
+declare
+  grantee regrole;
 begin
-  if exists (select from pg_roles where rolname = 'service_role') then
-    grant execute on function messaging.enqueue_prepared to service_role;
-  end if;
+  for grantee in
+    select distinct allowed.grantee
+    from pg_proc as p
+    cross join aclexplode(p.proacl) as allowed
+    where p.oid = 'messaging.enqueue(jsonb)'::regprocedure and allowed.grantee <> 0
+  loop
+    execute format('grant execute on function messaging.enqueue_prepared to %s', grantee);
+  end loop;
 end
 $$;

@@ -20,7 +20,7 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], max_retries: int) ->
     if not drafts:
         return []
     columns = _columns(list(drafts.values()), max_retries)
-    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+    with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
     positions = list(drafts)
     return [

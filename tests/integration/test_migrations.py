@@ -129,6 +129,21 @@ def test_a_plain_user_who_owns_the_database_may_run_them(postgres: EmbeddedPostg
             conn.execute(f"create database {name}".encode())
 
 
+def test_who_could_hand_messages_over_before_can_do_so_after(url: str) -> None:
+    migrate(url, migrations=[each for each in all_migrations() if each.name != "bulk"])
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create role shop")
+        conn.execute("grant execute on function messaging.enqueue to shop")
+        try:
+            migrate(url)
+            may = "select has_function_privilege(%s, 'messaging.enqueue_prepared'::regproc, %s)"
+            assert one(conn, may, "shop", "execute")
+            assert not one(conn, may, "pg_monitor", "execute")
+        finally:
+            conn.execute("drop owned by shop")
+            conn.execute("drop role shop")
+
+
 def test_several_migrators_apply_each_file_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(migrate, [url] * 4))

@@ -64,7 +64,7 @@ def test_batches_are_answered_in_order_and_queued_in_order(outbox: Messaging, db
     answers = outbox.enqueue_many(given)
     assert list(range(1, MORE + 1)) == [answer.position for answer in answers]
     assert Counter(created=MORE - 1, refused=1) == Counter(answer.result for answer in answers)
-    bodies = dict(db.execute("select id, message_content from message_jobs").fetchall())
+    bodies: dict[UUID, str] = dict(db.execute("select id, message_content from message_jobs"))
     created = {answer.id: given[answer.position - 1].body for answer in answers if answer.id}
     assert bodies == created
     assert [{"job_id": str(id)} for id in created] == entries(db)
@@ -88,6 +88,21 @@ def test_what_came_before_the_callers_own_error_is_committed(
     assert BATCH == count(db)
 
 
+def test_an_error_of_postgres_comes_before_a_later_one_of_the_callers(
+    outbox: Messaging, db: Database
+) -> None:
+    db.execute(NO_BOMBS.encode())
+
+    def broken() -> Iterator[Draft]:
+        yield Draft(to=TO, body="bomb")
+        yield from drafts(BATCH - 1)
+        raise ZeroDivisionError
+
+    with pytest.raises(psycopg.errors.RaiseException, match="no bombs"):
+        outbox.enqueue_many(broken())
+    assert 0 == count(db)
+
+
 def test_an_error_of_postgres_ends_it_after_what_was_committed(
     outbox: Messaging, db: Database
 ) -> None:
@@ -104,6 +119,16 @@ def test_one_connection_is_enough(url: str, db: Database) -> None:
     with Messaging(settings) as outbox:
         answers = outbox.enqueue_many(Draft(to=TO, template="a") for _ in range(MORE))
     assert Counter(created=MORE) == Counter(answer.result for answer in answers)
+
+
+def test_a_connection_that_binds_on_the_clients_side_may_be_the_callers(
+    outbox: Messaging, url: str
+) -> None:
+    """Django's is one."""
+    with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as conn:
+        (answer,) = outbox.enqueue_many([Draft(to=TO, body='100 % of a "b\\')], conn=conn)
+        assert "b\\" in str(one(conn, "select message_content from message_jobs"))
+    assert "created" == answer.result
 
 
 def test_the_callers_transaction_holds_all_batches_or_none(

@@ -52,7 +52,8 @@ def neighbour(phone: str, dice: Random) -> str:
     """The same with a digit changed, left out or added."""
     at = dice.randrange(1, len(phone))
     end = dice.choice((at, at + 1))
-    return phone[:at] + dice.choice(("", *"0123456789")) + phone[end:]
+    digit: str = dice.choice(("", *"0123456789"))
+    return phone[:at] + digit + phone[end:]
 
 
 def test_nearly_every_valid_number_is_known() -> None:
