@@ -1,7 +1,7 @@
 """Hands messages over: the Python face of `messaging.enqueue`, with all that SQL cannot check."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -208,12 +208,25 @@ def _in_turn(
             for batch in batches:
                 if before:
                     yield before.result()
-                before = thread.submit(store, batch) if batch.is_full else None
+                before = _begin(thread, store, batch) if batch.is_full else None
                 if not batch.is_full:
                     yield store(batch)
         finally:
             last = before.result() if before else []
         yield last
+
+
+def _begin(
+    thread: Executor, store: Callable[[_Batch], list[Enqueued]], batch: _Batch
+) -> Future[list[Enqueued]]:
+    """The answers to come of the thread, or this one's where none can be started."""
+    try:
+        thread.submit(int)  # A thread that does not start keeps what it was to do: nothing.
+        return thread.submit(store, batch)
+    except RuntimeError:
+        done: Future[list[Enqueued]] = Future()
+        done.set_result(store(batch))
+        return done
 
 
 def _source(row: TemplateRow) -> TemplateSource:

@@ -1,9 +1,11 @@
 """Many at once through the Python face: batches, who commits what, and two callers together."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from subprocess import run
 from uuid import UUID, uuid4
 
 import psycopg
@@ -28,6 +30,19 @@ begin
 end $$;
 create trigger refuse_bombs before insert on message_jobs
 for each row execute function refuse_bombs();
+"""
+
+OUTLIVING = f"""
+import sys, threading
+from messaging import Draft, Messaging
+from messaging.settings import load
+
+def hand_over():
+    threading.main_thread().join()
+    drafts = [Draft(to="{TO}", body="Hello")] * int(sys.argv[2])
+    Messaging(load({{"DATABASE_URL": sys.argv[1]}})).enqueue_many(drafts)
+
+threading.Thread(target=hand_over).start()
 """
 
 
@@ -111,6 +126,11 @@ def test_an_error_of_postgres_ends_it_after_what_was_committed(
     with pytest.raises(psycopg.errors.RaiseException, match="no bombs"):
         outbox.enqueue_many([*drafts(BATCH), bomb, *drafts(2 * BATCH)])
     assert BATCH == count(db)
+
+
+def test_a_thread_that_outlives_the_main_one_hands_all_over(url: str, db: Database) -> None:
+    run([sys.executable, "-c", OUTLIVING, url, str(2 * MORE)], check=True, timeout=60)
+    assert 2 * MORE == count(db)
 
 
 def test_one_connection_is_enough(url: str, db: Database) -> None:
