@@ -110,7 +110,7 @@ class _Caller(Generic[Given, Told]):
         self.turn = Event()
         self.leads = False
         self.told: Told | Apart = Apart()
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
 
     def result(self) -> Told | Apart:
         if self.error is not None:

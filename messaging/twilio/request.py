@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from twilio.http import AsyncHttpClient
@@ -46,19 +47,11 @@ class HeadTaker(AsyncHttpClient):
         super().__init__(logging.getLogger(__name__), is_async=True)
         self.taken: FormPost
 
-    async def request(  # type: ignore[override]  # as in the package's own class
-        self,
-        method: str,
-        uri: str,
-        params: Mapping[str, object] | None = None,
-        data: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        **_: object,
-    ) -> Response:
-        """Keep the head of this request, and write nothing."""
+    async def request(self, method: str, uri: str, **given: Any) -> Response:  # type: ignore[override]
+        """Keep the head of this request, whose form is empty, and write nothing."""
         address = address_of(uri)
-        written = written_request(method, address, params, data, headers, auth)
+        named = {name: given[name] for name in ("params", "data", "headers", "auth")}
+        written = written_request(method, address, **named)
         head = written.partition(b"\r\n\r\n")[0].removesuffix(b"0")
         self.taken = FormPost(origin=address.origin, head=head)
         return Response(0, "")

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+from celery import Celery
 
 from messaging import Draft
+from messaging.consumer import AHEAD
 from messaging.domain.job import FINAL
-from tests.acceptance.test_losses import in_the_middle
+from tests.acceptance.test_losses import in_the_middle, waiting
 from tests.stack.batch import Batch, drafts, size
 from tests.stack.stack import Stack
 
@@ -31,6 +33,17 @@ def _slow_twilio(patient: Stack) -> Iterator[None]:
     patient.twilio.adjust(latency_ms=250)
     yield
     patient.twilio.adjust(latency_ms=0)
+
+
+def test_a_worker_fetches_few_tasks_ahead(patient: Stack) -> None:
+    patient.twilio.adjust(latency_ms=1000)
+    batch = Batch.of(patient, drafts(MANY, "Few ahead"))
+    ahead = []
+    with in_the_middle(patient, batch), Celery(broker=patient.valkey.url) as app:
+        while waiting(patient):
+            ahead += [len(tasks) for tasks in (app.control.inspect().reserved() or {}).values()]
+    batch.assert_sent_once(LIMIT)
+    assert AHEAD == max(ahead)
 
 
 def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_begun(patient: Stack) -> None:

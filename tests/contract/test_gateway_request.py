@@ -1,8 +1,8 @@
 """What we write is what the official package writes: byte by byte, for every kind of text."""
 
 import asyncio
-import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,23 +10,19 @@ from urllib.parse import parse_qsl
 import pytest
 from twilio.rest import Client
 
-from messaging.domain.answers import Outgoing
-from messaging.domain.job import JobId, Phone
-from messaging.settings import Settings, load
+from messaging.settings import Settings
 from messaging.twilio.api import Api
 from messaging.twilio.http import StagedHttpClient
 from messaging.twilio.parameters import Form, Sender
 from tests.contract.gateway_server import answer, created, serving
+from tests.contract.test_gateway_send import ACCOUNT, settings, text
 
-ACCOUNT = "AC" + "0" * 32
-SECRET = "5ecre7" * 5
-JOB = JobId(uuid.UUID("0f8fad5b-d9cb-469f-a165-70867728950e"))
 SERVICE = {"TWILIO_MESSAGING_SERVICE_SID": "MG" + "1" * 32}
 KEY = {"TWILIO_API_KEY": "SK" + "2" * 32, "TWILIO_API_SECRET": "s3cret" * 4}
 CALLBACK = {"TWILIO_STATUS_CALLBACK_URL": "https://example.com/twilio?tenant=7"}
 NOON = datetime(2090, 1, 1, 12, tzinfo=UTC)
 
-TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, object]]] = {
+TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
     "plain": ({}, {}),
     "all of Unicode": ({}, {"body": "Grüße & <€> 100% 😀\n\ttab=+?"}),
     "with a callback": (CALLBACK, {"attempt": 3}),
@@ -35,24 +31,6 @@ TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, object]]] = {
     "a picture alone": ({}, {"body": "", "media_urls": ("https://example.com/a.png",)}),
     "with an API key": (KEY, {}),
 }
-
-
-def settings(url: str, more: Mapping[str, str]) -> Settings:
-    return load(
-        {
-            "DATABASE_URL": "postgresql://localhost/x",
-            "TWILIO_ACCOUNT_SID": ACCOUNT,
-            "TWILIO_AUTH_TOKEN": SECRET,
-            "TWILIO_FROM": "+15005550006",
-            "TWILIO_API_BASE_URL": url,
-            **more,
-        }
-    )
-
-
-def outgoing(more: Mapping[str, object]) -> Outgoing:
-    usual = {"job_id": JOB, "attempt": 1, "to": Phone("+15551230000"), "body": "Hello"}
-    return Outgoing(**{**usual, "write_before": 1e12, **more})  # type: ignore[arg-type]
 
 
 async def write_both(url: str, given: Settings, form: Form) -> None:
@@ -93,8 +71,8 @@ def _arguments(form: Form) -> dict[str, Any]:
 def test_a_create_request_is_what_the_package_writes(name: str) -> None:
     environment, more = TEXTS[name]
     with serving(answer(created()), answer(created()), answer(created())) as server:
-        given = settings(server.url, environment)
-        form = Sender.of(given).form(outgoing(more))
+        given = settings(server.url, **environment)
+        form = Sender.of(given).form(replace(text(), **more))
         asyncio.run(write_both(server.url, given, form))
     ours, packages, sdks = server.requests
     assert packages == ours

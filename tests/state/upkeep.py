@@ -13,7 +13,7 @@ from tests.state.troubled import Break
 from tests.state.twilio import Mood, Reaction
 
 _PASSES = st.sampled_from([2, 10, 31, 46, 65, 65, 65, 65, 130, 1300, 7300])
-"""Seconds. What matters: 5 to write, 30 of a look, 45 and 60 of the leases, 60 of quiescence,
+"""Seconds. What matters: 5 to write, 8 of a look, 45 and 50 of the leases, 60 of quiescence,
 120 without an entry, 120 and more of a retry."""
 _VERBS = {
     "nothing": (),

@@ -10,11 +10,12 @@ from threading import Lock, Thread
 
 from messaging import events, runtime
 from messaging.domain.job import Claim, JobId, Lane
-from messaging.postgres import connect, jobs
+from messaging.postgres import connect
 from messaging.postgres.bell import Bell
 from messaging.postgres.named import query
 from messaging.runtime import Runtime
 from messaging.settings import current
+from messaging.steps.claiming import claim
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import send_claims
 from messaging.steps.settling import settle
@@ -57,13 +58,13 @@ def _send(rt: Runtime, bell: Bell, turn: Lock) -> None:
             settle(rt, [attempt.outcome for attempt in attempts], None)
 
 
-def _wait_for_claims(rt: Runtime, bell: Bell) -> tuple[list[Claim], float]:
+def _wait_for_claims(rt: Runtime, bell: Bell) -> tuple[Sequence[Claim], float]:
     """The next chunk of jobs, claimed, and when the last of them may begin to be written."""
     while True:
-        ids = _ready(rt)
-        write_before = rt.monotonic() + rt.settings.send_deadline
-        if ids and (claims := _claim(rt, ids)):
-            return claims, write_before
+        if ids := _ready(rt):
+            claims, write_before = claim(rt, ids)
+            if claims:
+                return claims, write_before
         bell.wait(_QUIET)
 
 
@@ -73,11 +74,6 @@ def _ready(rt: Runtime) -> list[JobId]:
         found = conn.execute(_PENDING, [rt.settings.chunk]).fetchall()
     prepared = prepare_jobs(rt, [JobId(id) for id, is_prepared in found if not is_prepared])
     return [JobId(id) for id, is_prepared in found if is_prepared or id in prepared]
-
-
-def _claim(rt: Runtime, ids: Sequence[JobId]) -> list[Claim]:
-    with rt.db.connection() as conn:
-        return jobs.claim(conn, ids, rt.settings.lease)
 
 
 if __name__ == "__main__":
