@@ -14,6 +14,7 @@ from celery.signals import (
 )
 
 from messaging import events, runtime
+from messaging.garbage import collect_seldom
 from messaging.settings import current
 
 app = Celery("messaging", include=["messaging.tasks"])
@@ -33,6 +34,7 @@ def _open(**_: Any) -> None:
     # With each lost connection Celery announces a new default for a setting that ours names.
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
     runtime.current()
+    collect_seldom()
 
 
 @worker_shutting_down.connect

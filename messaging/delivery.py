@@ -71,13 +71,14 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
     if not hints:
         return Counter()
-    claims, write_before = claim(rt, [hint.job_id for hint in hints])
+    entries = {hint.job_id: hint.msg_id for hint in hints}
+    claims, write_before = claim(rt, list(entries))
 
     settled: Counter[str] = Counter()
     seen: list[Attempt] = []
-    for attempts in send_claims(rt, claims, write_before):
+    for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT):
         outcomes = [attempt.outcome for attempt in attempts]
-        settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, hints)))
+        settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries)))
         seen += attempts
     # Redis comes last, because a Redis that fails must not cost an answer.
     announce(rt, seen)

@@ -38,15 +38,8 @@ class Entry:
     msg_id: int
     message: object
     written: str
-
-    @property
-    def job_id(self) -> JobId | None:
-        """The job that it names; None where it names none."""
-        named = self.message.get("job_id") if isinstance(self.message, dict) else None
-        try:
-            return JobId(UUID(named)) if isinstance(named, str) else None
-        except ValueError:
-            return None
+    job_id: JobId | None
+    """The job that it names; None where it names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +110,15 @@ def entry_of(msg_id: int, written: str) -> Entry:
         message = json.loads(written)
     except (ValueError, RecursionError):
         message = written
-    return Entry(msg_id=msg_id, message=message, written=written)
+    return Entry(msg_id=msg_id, message=message, written=written, job_id=_named(message))
+
+
+def _named(message: object) -> JobId | None:
+    named = message.get("job_id") if isinstance(message, dict) else None
+    try:
+        return JobId(UUID(named)) if isinstance(named, str) else None
+    except ValueError:
+        return None
 
 
 def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:

@@ -1,6 +1,6 @@
 """What an attempt comes to: from Twilio's answer to the job's next status. Pure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import assert_never
@@ -44,6 +44,7 @@ class AtTwilio:
     status: str
     send_in: timedelta | None
     error_code: int | None = None
+    segments: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class RetryRules:
         return plain * (1 + self.jitter * dice.uniform(-1, 1))
 
 
-def taken(job_id: JobId, attempt: int, text: AtTwilio) -> Outcome:
+def taken(job_id: JobId, attempt: int, text: AtTwilio, details: Details | None = None) -> Outcome:
     """What a job whose text Twilio has comes to: sent, or kept by Twilio until its time."""
     kept = text.send_in if text.status == "scheduled" else None
     return Outcome(
@@ -72,7 +73,9 @@ def taken(job_id: JobId, attempt: int, text: AtTwilio) -> Outcome:
         twilio_sid=text.sid,
         delivery_status=text.status,
         error_code=text.error_code,
+        segments=text.segments,
         handed_over=kept is not None,
+        details=details or {},
     )
 
 
@@ -96,12 +99,10 @@ def outcome(claim: Claim, answer: Answer, rules: RetryRules, dice: Random) -> Ou
 
 
 def _accepted(claim: Claim, answer: Accepted) -> Outcome:
-    at_twilio = AtTwilio(sid=answer.sid, status=answer.status, send_in=claim.send_in)
-    return replace(
-        taken(claim.id, claim.attempt, at_twilio),
-        segments=answer.segments,
-        details={"answer": "accepted"},
+    text = AtTwilio(
+        sid=answer.sid, status=answer.status, send_in=claim.send_in, segments=answer.segments
     )
+    return taken(claim.id, claim.attempt, text, details={"answer": "accepted"})
 
 
 def _refused(claim: Claim, answer: Rejected) -> Outcome:

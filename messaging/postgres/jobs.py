@@ -1,7 +1,7 @@
 """Jobs: one function for each named query of `sql/jobs.sql`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -40,7 +40,8 @@ class Settling:
 
     outcomes: Sequence[Outcome]
     queue: str | None = None
-    hints: Sequence[Hint] = ()
+    entries: Mapping[JobId, int] = field(default_factory=dict)
+    """The jobs' entries in the queue, by number."""
 
     @property
     def ids(self) -> set[JobId]:
@@ -49,17 +50,30 @@ class Settling:
 
     def rows(self) -> list[dict[str, object]]:
         """As `messaging.settle` takes them. What is in doubt keeps its entry."""
-        entries = {hint.job_id: hint.msg_id for hint in self.hints}
-        return [
-            _row(outcome)
-            | {
-                "queue": self.queue,
-                "msg_id": None
-                if outcome.status is Status.IN_DOUBT
-                else entries.get(outcome.job_id),
-            }
-            for outcome in self.outcomes
-        ]
+        return [self._row(outcome) for outcome in self.outcomes]
+
+    def _row(self, outcome: Outcome) -> dict[str, object]:
+        """Written out, because `asdict` takes twenty times as long, for every text."""
+        kept = outcome.status is Status.IN_DOUBT
+        row: dict[str, object] = {
+            "job_id": str(outcome.job_id),
+            "attempt": outcome.attempt,
+            "status": outcome.status,
+            "due_in": outcome.due_in.total_seconds() if outcome.due_in is not None else None,
+            "retry_count": outcome.retry_count,
+            "doubt_resends": outcome.doubt_resends,
+            "twilio_sid": outcome.twilio_sid,
+            "delivery_status": outcome.delivery_status,
+            "error_code": outcome.error_code,
+            "error_details": outcome.error_details,
+            "segments": outcome.segments,
+            "handed_over": outcome.handed_over,
+            "kind": outcome.kind,
+            "details": outcome.details,
+            "queue": self.queue,
+            "msg_id": None if kept else self.entries.get(outcome.job_id),
+        }
+        return {name: value for name, value in row.items() if value is not None}
 
 
 def claim(conn: Postgres, ids: Sequence[JobId], lease: timedelta) -> list[Claim]:
@@ -138,7 +152,8 @@ def settle(
 
     Returns the jobs that were settled; a missing one was settled by somebody who knew better.
     """
-    return settle_all(conn, [Settling(outcomes=outcomes, queue=queue, hints=tuple(hints))])
+    entries = {hint.job_id: hint.msg_id for hint in hints}
+    return settle_all(conn, [Settling(outcomes=outcomes, queue=queue, entries=entries)])
 
 
 def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
@@ -194,23 +209,3 @@ def _claim(
         send_at=send_at,
         send_in=send_in,
     )
-
-
-def _row(outcome: Outcome) -> dict[str, object]:
-    """Written out, because `asdict` takes twenty times as long, for every text."""
-    return {
-        "job_id": str(outcome.job_id),
-        "attempt": outcome.attempt,
-        "status": outcome.status,
-        "due_in": outcome.due_in.total_seconds() if outcome.due_in is not None else None,
-        "retry_count": outcome.retry_count,
-        "doubt_resends": outcome.doubt_resends,
-        "twilio_sid": outcome.twilio_sid,
-        "delivery_status": outcome.delivery_status,
-        "error_code": outcome.error_code,
-        "error_details": outcome.error_details,
-        "segments": outcome.segments,
-        "handed_over": outcome.handed_over,
-        "kind": outcome.kind,
-        "details": outcome.details,
-    }

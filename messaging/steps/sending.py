@@ -26,14 +26,16 @@ class Attempt:
 
 
 def send_claims(
-    rt: Runtime, claims: Sequence[Claim], write_before: float
+    rt: Runtime, claims: Sequence[Claim], write_before: float, *, urgent: bool = False
 ) -> Iterator[list[Attempt]]:
     """Sends claimed jobs at once and yields what they come to, in groups, as answers arrive.
 
-    No request is begun after `write_before`, a reading of the monotonic clock.
+    No request is begun after `write_before`, a reading of the monotonic clock. Urgent ones go
+    before others that wait for room in the gateway.
     """
     by_job = {claim.id: claim for claim in claims}
-    for answers in rt.twilio.send([_outgoing(claim, write_before) for claim in claims]):
+    texts = [_outgoing(claim, write_before) for claim in claims]
+    for answers in rt.twilio.send(texts, urgent=urgent):
         yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
 

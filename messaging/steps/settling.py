@@ -1,6 +1,6 @@
 """Settles attempts, whatever it takes: an answer from Twilio is worth more than a worker's time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -8,7 +8,6 @@ import psycopg
 
 from messaging import events
 from messaging.company import Apart
-from messaging.domain.entries import Hint
 from messaging.domain.job import JobId
 from messaging.domain.outcome import Outcome
 from messaging.postgres import jobs
@@ -23,19 +22,21 @@ with a SID still counts when its job is in doubt already, and spares Twilio's li
 
 
 def settle(
-    rt: Runtime, outcomes: Sequence[Outcome], queue: str | None, hints: Iterable[Hint] = ()
+    rt: Runtime,
+    outcomes: Sequence[Outcome],
+    queue: str | None,
+    entries: Mapping[JobId, int] | None = None,
 ) -> set[JobId]:
     """Writes what attempts came to, in one statement with whoever settles at the same time.
 
-    Returns the jobs that were settled.
+    Returns the jobs that were settled. `entries` are the numbers of their entries in the queue.
 
     While Postgres is away it tries again, until this process is to stop. Where it refuses a
     group, each outcome is tried alone. What could not be written stays in processing, and the
     sweep puts it in doubt. A commit whose answer got lost is tried again too: the second time
     changes nothing.
     """
-    entries = tuple(hints)
-    settling = Settling(outcomes=outcomes, queue=queue, hints=entries)
+    settling = Settling(outcomes=outcomes, queue=queue, entries=entries or {})
     try:
         return insist(rt, lambda: _write(rt, settling), _LONGEST)
     except psycopg.Error as error:

@@ -21,6 +21,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Reply] | None = None
         self._writing = False
         self._reusable = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._timeout = self._until = 0.0
 
     @property
     def reusable(self) -> bool:
@@ -50,11 +52,10 @@ class Connection(asyncio.Protocol):
         self._reusable = False
         self._transport.write(request)
         progress.stage = Stage.WRITE if self._writing else Stage.STATUS
-        timer = self._loop.call_later(timeout, self._expire, timeout)
+        self._limit(timeout)
         try:
             return await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
             if not self._reusable:
                 self.close()
@@ -65,6 +66,8 @@ class Connection(asyncio.Protocol):
         Without TLS's farewell, which would wait for the other side's.
         """
         self._reusable = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -116,8 +119,29 @@ class Connection(asyncio.Protocol):
         else:
             self._fail(f"broke the connection ({exc})" if exc else "closed the connection")
 
-    def _expire(self, timeout: float) -> None:
-        self._fail(f"did not answer completely within {timeout:g} s")
+    def _limit(self, timeout: float) -> None:
+        """Let the request that begins take so many seconds.
+
+        A timer that runs already for an earlier request stays, and is set again when it ends:
+        one for each request would cost more than reading the answer.
+        """
+        self._timeout, self._until = timeout, self._loop.time() + timeout
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._until:
+            self._set_timer()
+        else:
+            self._fail(f"did not answer completely within {self._timeout:g} s")
 
     def _fail(self, what: str) -> None:
         stage = self._progress.stage

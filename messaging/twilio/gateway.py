@@ -4,7 +4,9 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from messaging.domain.answers import (
@@ -25,6 +27,7 @@ from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import CONFIGURATION_WAIT
 from messaging.twilio.groups import Answered, Groups
+from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.parameters import NeedsMessagingService, Sender
 from messaging.twilio.stages import PROGRESS, Failed, Progress
@@ -34,6 +37,15 @@ T = TypeVar("T")
 
 class Closed(Exception):
     """The gateway has been closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What one process has to send with."""
+
+    loop: LoopThread
+    api: Api
+    lanes: Lanes
 
 
 class Gateway:
@@ -48,30 +60,31 @@ class Gateway:
         self._tls = tls
         self._sender = Sender.of(settings)
         self._opening = threading.Lock()
-        self._line: tuple[LoopThread, Api] | None = None
+        self._line: _Line | None = None
         self._closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"Gateway(account={self._settings.twilio_account_sid!r})"
 
-    def send(self, messages: Sequence[Outgoing]) -> Iterator[Sequence[Answered]]:
+    def send(
+        self, messages: Sequence[Outgoing], *, urgent: bool = False
+    ) -> Iterator[Sequence[Answered]]:
         """Start sending all messages now; the answers come in groups, as they arrive.
 
-        Every message gets exactly one answer. A caller that stops iterating stops nothing:
-        requests under way run to their end.
+        Every message gets exactly one answer. Urgent ones go before others that wait for their
+        turn. A caller that stops iterating stops nothing: requests under way run to their end.
         """
-        groups = Groups(messages)
+        groups = Groups(messages, urgent=urgent)
         try:
-            loop, api = self._open()
-            loop.call(lambda them: self._begin(api, them), groups)
+            line = self._open()
+            line.loop.call(line.lanes.add, groups)
         except Misconfigured as error:
             groups.put_all(_misconfigured(str(error)))
             return groups.read(lambda: True)
         except (Closed, RuntimeError):
             groups.put_all(NotSent(reason="The gateway is closed.", costs_retry=False))
             return groups.read(lambda: True)
-        return groups.read(lambda: loop.alive)
+        return groups.read(lambda: line.loop.alive)
 
     def cancel(self, sid: Sid) -> Canceling:
         """Ask Twilio not to send a message that it keeps for later; safe to repeat."""
@@ -110,30 +123,20 @@ class Gateway:
         with self._opening:
             self._closed = True
             line, self._line = self._line, None
-        if line is not None and line[0].alive:
-            loop, api = line
-            loop.wait_for(_finish(api))
-            loop.stop()
+        if line is not None and line.loop.alive:
+            line.loop.wait_for(_finish(line.api))
+            line.loop.stop()
 
-    def _open(self) -> tuple[LoopThread, Api]:
-        """The loop and the API of this process. Raises Misconfigured, Closed."""
+    def _open(self) -> "_Line":
+        """The line of this process. Raises Misconfigured, Closed."""
         with self._opening:
             if self._closed:
                 raise Closed
-            if self._line is None or not self._line[0].alive:
+            if self._line is None or not self._line.loop.alive:
                 api = Api(self._settings, self._tls)
-                self._line = LoopThread("twilio"), api
+                lanes = Lanes(self._settings.in_flight, partial(self._answer, api))
+                self._line = _Line(loop=LoopThread("twilio"), api=api, lanes=lanes)
             return self._line
-
-    def _begin(self, api: Api, groups: Groups) -> None:
-        """Start a task for each message; called in the loop."""
-        for index in range(len(groups.messages)):
-            task = asyncio.ensure_future(self._put_answer(api, groups, index))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _put_answer(self, api: Api, groups: Groups, index: int) -> None:
-        groups.put(index, await self._answer(api, groups.messages[index]))
 
     async def _answer(self, api: Api, message: Outgoing) -> Answer:
         """The answer to one message, whatever happens."""
@@ -151,12 +154,12 @@ class Gateway:
 
     def _ask(self, question: Callable[[Api], Awaitable[T]]) -> T | Unanswered:
         try:
-            loop, api = self._open()
+            line = self._open()
         except Misconfigured as error:
             return Unanswered(reason=str(error))
         except Closed:
             return Unanswered(reason="The gateway is closed.")
-        return loop.wait_for(_undated(question, api))
+        return line.loop.wait_for(_undated(question, line.api))
 
 
 async def _undated(question: Callable[[Api], Awaitable[T]], api: Api) -> T:

@@ -8,6 +8,8 @@ from messaging.domain.answers import Answer, InDoubt, Outgoing
 
 Answered = tuple[Outgoing, Answer]
 
+_COMPANY = 0.005
+"""Seconds that an answer waits for others of its texts: each group costs its reader a commit."""
 _LOOK_AROUND = 1.0
 """Seconds after which a waiting reader makes sure that the loop's thread still lives."""
 
@@ -19,19 +21,26 @@ class Groups:
     messages without an answer are in doubt: nobody knows how far they came.
     """
 
-    def __init__(self, messages: Sequence[Outgoing]) -> None:
+    def __init__(self, messages: Sequence[Outgoing], *, urgent: bool = False) -> None:
         self.messages = tuple(messages)
+        self.urgent = urgent
         self._waiting = dict(enumerate(self.messages))
+        self._unanswered = len(self.messages)
         self._arrivals: SimpleQueue[list[tuple[int, Answer]]] = SimpleQueue()
         self._ready: list[tuple[int, Answer]] = []
 
     def put(self, index: int, answer: Answer) -> None:
         """Answer the message at `index`; called in the loop.
 
-        What the loop gets done in one turn goes over together: the reader wakes up once.
+        Answers that come within some milliseconds go over together: the reader wakes up once.
+        The last one goes at once, with those that it finds.
         """
-        if not self._ready:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+        loop = asyncio.get_running_loop()
+        self._unanswered -= 1
+        if not self._unanswered:
+            loop.call_soon(self._hand_over)
+        elif not self._ready:
+            loop.call_later(_COMPANY, self._hand_over)
         self._ready.append((index, answer))
 
     def put_all(self, answer: Answer) -> None:
@@ -51,8 +60,9 @@ class Groups:
                 yield group
 
     def _hand_over(self) -> None:
-        self._arrivals.put(self._ready)
-        self._ready = []
+        if self._ready:
+            self._arrivals.put(self._ready)
+            self._ready = []
 
     def _next(self, alive: Callable[[], bool]) -> list[tuple[int, Answer]]:
         """All that has arrived, waiting for the first of it."""

@@ -6,6 +6,7 @@ import uvicorn
 
 from messaging import events, settings
 from messaging.errors import Misconfigured
+from messaging.garbage import collect_seldom
 from messaging.web.app import build
 
 
@@ -17,8 +18,10 @@ def main() -> int:
         print(problem, file=sys.stderr)  # noqa: T201 - settings decide how to log, and are wrong
         return 2
     events.configure(given)
+    app = build(given)
+    collect_seldom()
     uvicorn.run(
-        build(given),
+        app,
         host=given.host,
         port=given.port,
         loop="auto",

@@ -462,3 +462,21 @@ def test_the_timeout_of_one_request_replaces_the_usual_one() -> None:
                 await http_client.request("GET", server.url, timeout=QUICK)
 
         asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("before", "timeout"), [(PATIENT, QUICK), (2 * QUICK, 3 * QUICK)])
+def test_each_request_on_a_connection_has_a_time_of_its_own(before: float, timeout: float) -> None:
+    """It begins with the request, however long the one before it was allowed to take."""
+    with serving(answer(created()), be_silent) as server:
+
+        async def ask() -> float:
+            http_client = client()
+            assert 201 == (await http_client.request("GET", server.url, timeout=before)).status_code
+            began = time.monotonic()
+            with pytest.raises(Failed, match=rf"within {timeout:g} s"):
+                await http_client.request("GET", server.url, timeout=timeout)
+            return time.monotonic() - began
+
+        took = asyncio.run(ask())
+    assert (1, 2) == (server.connections, len(server.requests))
+    assert timeout <= took < PATIENT

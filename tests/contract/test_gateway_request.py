@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
+from hypothesis import given as varied
+from hypothesis import strategies as st
 from twilio.rest import Client
 
 from messaging.settings import Settings
 from messaging.twilio.api import Api
 from messaging.twilio.http import StagedHttpClient
 from messaging.twilio.parameters import Form, Sender
+from messaging.twilio.request import form_encoded
 from tests.contract.gateway_server import answer, created, serving
 from tests.contract.test_gateway_send import ACCOUNT, settings, text
 
@@ -81,3 +84,19 @@ def test_a_create_request_is_what_the_package_writes(name: str) -> None:
     sdks_head, _, sdks_body = sdks.partition(b"\r\n\r\n")
     assert sorted(sdks_head.split(b"\r\n")) == sorted(head.split(b"\r\n"))
     assert sorted(parse_qsl(sdks_body.decode())) == sorted(parse_qsl(body.decode()))
+
+
+@varied(
+    st.dictionaries(
+        st.text(alphabet=st.characters(codec="utf-8")),
+        st.text(alphabet=st.characters(codec="utf-8"))
+        | st.lists(st.text(alphabet=st.characters(codec="utf-8"))),
+    )
+)
+def test_a_form_is_encoded_as_the_standard_library_does_it(form: Form) -> None:
+    assert urlencode(form, doseq=True).encode() == form_encoded(form)
+
+
+def test_a_form_keeps_every_character_apart() -> None:
+    form: Form = {"Body": "".join(map(chr, range(0x250))) + "\u20ac\U0001f600"}
+    assert urlencode(form, doseq=True).encode() == form_encoded(form)

@@ -220,6 +220,44 @@ def test_a_text_that_waits_too_long_for_its_turn_is_not_written(opened: Opened) 
     assert len(server.requests) == 1
 
 
+def test_urgent_texts_go_before_others_that_wait(opened: Opened) -> None:
+    with serving(hold(created()), *[answer(created())] * 7) as server:
+        gateway = opened(server, MESSAGING_IN_FLIGHT="1")
+        first = gateway.send([text(0)])
+        wait_until(lambda: len(server.requests) == 1)
+        normal = gateway.send([text(1), text(2)])
+        urgent = gateway.send([text(8), text(9)], urgent=True)
+        later = gateway.send([text(3)])
+        server.release()
+        assert 6 == sum(len(group) for sent in (first, normal, urgent, later) for group in sent)
+    assert [0, 8, 9, 1, 2, 3] == [number_of(request) for request in server.requests]
+
+
+def number_of(request: bytes) -> int:
+    (to,) = parse_qs(request.partition(b"\r\n\r\n")[2].decode())["To"]
+    return int(to[-4:])
+
+
+def test_each_text_that_waits_too_long_is_told_at_its_own_time(opened: Opened) -> None:
+    """Whatever was to be written when the gateway last looked at the clock."""
+    with serving(hold(created()), answer(created())) as server:
+        gateway = opened(server, MESSAGING_IN_FLIGHT="1")
+        first = gateway.send([text(0)])
+        wait_until(lambda: len(server.requests) == 1)
+        patient = gateway.send([text(1)])
+        for urgent in (False, True):
+            (found,) = [
+                one
+                for group in gateway.send([text(2, seconds=0.05)], urgent=urgent)
+                for _, one in group
+            ]
+            assert isinstance(found, NotSent)
+            assert "waiting for its turn" in found.reason
+        server.release()
+        assert [2] == [sum(len(group) for sent in (first, patient) for group in sent)]
+    assert [0, 1] == [number_of(request) for request in server.requests]
+
+
 def test_nobody_at_twilios_address_means_not_sent(opened: Opened) -> None:
     (found,) = answers(opened("http://127.0.0.1:9"), text())
     assert isinstance(found, NotSent)

@@ -91,6 +91,14 @@ where c.oid = any(%(tables)s::regclass[])
 """
 
 
+FEW = """
+insert into message_jobs (id, recipient_phone, message_content, prepared_at)
+select
+  ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '+15555550100', 'n ' || n, now()
+from generate_series(%(first)s::int, %(last)s::int) as n
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How often a table or an index was scanned in this transaction, and rows that came of it."""
@@ -239,6 +247,40 @@ def test_a_hot_statement_reads_few_rows_and_by_its_index(
     assert (0, 0) == (scans["message_jobs"], scans["message_events"])
     assert OFTEN <= scans[index]
     assert OFTEN * most >= sum(rows.values())
+
+
+@pytest.mark.parametrize("analyzed", ["empty", "small"])
+def test_plans_from_when_the_table_was_small_are_good_for_a_large_one(
+    postgres: EmbeddedPostgres, analyzed: str
+) -> None:
+    """Postgres keeps a plan until the table is analyzed, which may be a minute and 100,000 rows."""
+    steps = ["analyze message_jobs", FEW]
+    with migrated(postgres) as url, rolled_back(url) as db:
+        for step in steps if analyzed == "empty" else reversed(steps):
+            db.execute(step.encode(), {"first": 1, "last": 100 * OFTEN})
+        for run in range(OFTEN):
+            claim_and_settle(db, ids(1 + 100 * run, 100))
+        db.execute(FEW, {"first": 1001, "last": 21_000})
+        before = readings(db)
+        claim_and_settle(db, ids(1001, 50))
+        after = readings(db)
+    assert 0 == after["message_jobs"].scans - before["message_jobs"].scans
+    assert 600 >= sum(after[name].rows - before[name].rows for name in after)
+
+
+def claim_and_settle(db: Postgres, wanted: list[JobId]) -> None:
+    claims = jobs.claim(db, wanted, MINUTE)
+    assert set(wanted) == jobs.lock(db, wanted)
+    outcomes = [
+        Outcome(
+            job_id=claim.id,
+            attempt=claim.attempt,
+            status=Status.SENT,
+            twilio_sid=Sid(f"SM{claim.id.hex}"),
+        )
+        for claim in claims
+    ]
+    assert set(wanted) == jobs.settle(db, outcomes, "sms_queue")
 
 
 def test_a_scan_of_the_whole_table_would_be_seen(db: Postgres) -> None:

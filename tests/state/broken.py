@@ -145,8 +145,8 @@ BROKEN = {
     ),
     "a settle that gives no entry to what is sent again": Broken(
         where="messaging.settle(jsonb)",
-        old="and j.status = 'pending'",
-        new="and false",
+        old="status = 'pending' and",
+        new="false and",
         story=a_doubt_that_ends_unsent,
         found="pending jobs have no entry",
     ),
@@ -191,8 +191,8 @@ BROKEN = {
         found="pending jobs have no entry",
     ),
     "a claim that does not ask for the status": Broken(
-        where="claim",
-        old="and status = 'pending'",
+        where="messaging.claim(uuid[],interval)",
+        old="and status || '' = 'pending'",
         story=a_hint_that_comes_twice,
         found="an attempt too many",
     ),

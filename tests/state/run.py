@@ -91,7 +91,7 @@ class Run(RuleBasedStateMachine):
     def settle(self, flight: Flight, answer: Answer) -> None:
         """A worker writes what an answer comes to."""
         result = outcome(flight.claim, answer, self.rt.rules, self.rt.dice)
-        settle(self.rt, [result], flight.lane.queue, [flight.hint])
+        settle(self.rt, [result], flight.lane.queue, {flight.hint.job_id: flight.hint.msg_id})
 
     def receive(self, *receipts: Receipt) -> None:
         """Receipts that came together are recorded."""

@@ -154,7 +154,9 @@ class Ledger(Gateway):
             text.status = status
         return True
 
-    def send(self, messages: Sequence[Outgoing]) -> Iterator[Sequence[Answered]]:
+    def send(
+        self, messages: Sequence[Outgoing], *, urgent: bool = False
+    ) -> Iterator[Sequence[Answered]]:
         """The first answer, and then the rest of them together."""
         answered = [(message, self.write(message)) for message in messages]
         self._something_happens()

@@ -10,6 +10,7 @@ from threading import Lock, Thread
 
 from messaging import events, runtime
 from messaging.domain.job import Claim, JobId, Lane
+from messaging.garbage import collect_seldom
 from messaging.postgres import connect
 from messaging.postgres.bell import Bell
 from messaging.postgres.named import query
@@ -34,6 +35,7 @@ limit %s
 def main() -> None:
     """Send for ever."""
     events.configure(current())
+    collect_seldom()
     rt = runtime.current()
     with connect.direct(rt.settings) as conn:
         conn.execute(query("queues", "listen"))

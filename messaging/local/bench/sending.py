@@ -12,6 +12,8 @@ from messaging.local.bench.site import Site
 
 _LIMIT, _LIMIT_EACH = 60.0, 0.05
 """Seconds that any number of texts may take, and that each of them may add."""
+_LOOK = 0.5
+"""Seconds between two looks at whether all are sent: each reads the whole table."""
 _WARM_UP = 500
 """Texts at most; their first ones open connections and import what is imported late."""
 _SHARE = 3
@@ -60,7 +62,8 @@ def send(site: Site, contender: Contender, count: int) -> Sample:
 
 def wait_until_sent(site: Site, contender: Contender, count: int) -> None:
     """Return when all of so many texts are sent. Raises Unreachable where that takes too long."""
-    site.wait_until(contender.is_done, _LIMIT + _LIMIT_EACH * count, "all texts are sent")
+    limit = _LIMIT + _LIMIT_EACH * count
+    site.wait_until(contender.is_done, limit, "all texts are sent", look=_LOOK)
 
 
 def _fair(contender: Contender, messages: int) -> int:

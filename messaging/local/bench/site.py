@@ -85,8 +85,10 @@ class Site(Opened):
         ours = [self._processes[name].pid for name in names]
         return [*ours, self.postgres.pid, self.valkey.pid]
 
-    def wait_until(self, condition: Callable[[], bool], limit: float, what: str) -> None:
-        """Return when the condition is true.
+    def wait_until(
+        self, condition: Callable[[], bool], limit: float, what: str, *, look: float = _LOOK
+    ) -> None:
+        """Return when the condition is true; there are `look` seconds between two looks at it.
 
         Raises Unreachable when a process ends meanwhile, or the limit in seconds is over.
         """
@@ -95,7 +97,7 @@ class Site(Opened):
             self._expect_processes()
             if time.monotonic() > end:
                 raise Unreachable(f"Not within {limit:g} s: {what}.\n{self._words()}")
-            time.sleep(_LOOK)
+            time.sleep(look)
 
     def connect(self, database: str) -> Connection[TupleRow]:
         """A connection on which every statement commits; it closes with the site."""

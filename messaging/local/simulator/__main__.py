@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from messaging.errors import Misconfigured
+from messaging.garbage import collect_seldom
 from messaging.local.simulator.config import Config
 from messaging.local.simulator.rules import Rule
 from messaging.local.simulator.server import run
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         for problem in error.errors():
             print(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}", file=sys.stderr)
         return 2
+    collect_seldom()
     try:
         run(config)
     except Misconfigured as error:

@@ -1,39 +1,10 @@
 -- name: claim
 -- Makes pending jobs ours to send, each by exactly one worker, and commits that intention.
 -- A job that is missing from the answer is somebody else's, or not pending.
-with ours as materialized (
-  select id
-  from public.message_jobs
-  where
-    id = any(%(ids)s)
-    and status = 'pending'
-    and prepared_at is not null
-  order by id
-  for update skip locked
-)
-update public.message_jobs as j
-set
-  status = 'processing',
-  attempt = j.attempt + 1,
-  claimed_at = clock_timestamp(),
-  due_at = clock_timestamp() + %(lease)s
-from ours
-where j.id = ours.id
-returning
-  j.id,
-  j.attempt,
-  j.recipient_phone,
-  j.message_content,
-  j.media_urls,
-  j.retry_count,
-  j.max_retries,
-  coalesce(
-    j.in_doubt_policy,
-    (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
-  ) as in_doubt_policy,
-  j.doubt_resends,
-  null::timestamptz as send_at,
-  null::interval as send_in
+select
+  id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
+  in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in
+from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
 -- Makes scheduled jobs that fit Twilio's own scheduling window ours to hand over.
@@ -151,10 +122,7 @@ returning job_id
 -- name: lock
 -- Locks those of these jobs that nobody else has locked, until the end of the transaction.
 select id
-from public.message_jobs
-where id = any(%(ids)s)
-order by id
-for update skip locked
+from messaging.lock_free(%(ids)s::uuid[]) as id
 
 -- name: settle
 -- Writes what attempts came to. A job that is missing from the answer was settled by somebody
