@@ -65,26 +65,35 @@ task_annotations = {
 _STALE = 120  # seconds after which a periodic task is not worth running; clocks may differ by less
 
 
-def _every(seconds: float, task: str, *args: str) -> dict[str, Any]:
+_RUN = 20
+"""Seconds that a run lasts, whose task does its work again and again; then beat starts the next."""
+
+
+def _each(seconds: float, task: str, *args: str, **more: float) -> dict[str, Any]:
     return {
         "task": f"messaging.{task}",
         "schedule": timedelta(seconds=seconds),
         "args": args,
+        "kwargs": more,
         "options": {"expires": _STALE},
     }
 
 
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    return _each(_RUN, task, every=seconds, lasting=_RUN)
+
+
 beat_scheduler = "celery.beat:Scheduler"  # in memory: every entry is an interval
-beat_max_loop_interval = 1
+beat_max_loop_interval = 5
 beat_enable_remote_control = True  # `celery inspect ping -d celerybeat@host` is its liveness
 beat_schedule = {
     "promote": _every(1, "promote"),
-    "bridge-urgent": _every(5, "bridge", Lane.URGENT),
-    "bridge-normal": _every(5, "bridge", Lane.NORMAL),
+    "bridge-urgent": _each(_RUN, "bridge", Lane.URGENT, lasting=_RUN),
+    "bridge-normal": _each(_RUN, "bridge", Lane.NORMAL, lasting=_RUN),
     "sweep": _every(5, "sweep"),
     "reconcile": _every(3, "reconcile"),
     "take-back": _every(2, "take_back"),
-    "follow": _every(60, "follow"),  # texts handed over before the option was switched off, too
+    "follow": _each(60, "follow"),  # texts handed over before the option was switched off, too
 }
 if _settings.twilio_native_scheduling:
-    beat_schedule["hand-over"] = _every(30, "hand_over")
+    beat_schedule["hand-over"] = _each(30, "hand_over")

@@ -16,10 +16,8 @@ from messaging.runtime import Runtime
 from messaging.settings import Settings
 from messaging.steps.preparing import prepare_jobs
 
-RUN = timedelta(seconds=10)
-"""How long one run of the bridge lasts; beat starts the next, which waits for its turn."""
 PATIENCE = timedelta(seconds=8)
-"""How long the next run waits for its turn; shorter than a run, so that runs never pile up."""
+"""How long a run waits for its turn; shorter than runs last, so that they never pile up."""
 _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
@@ -34,16 +32,21 @@ Chunk = Sequence[Hint]
 
 
 def chunks(
-    rt: Runtime, lane: Lane, room: Callable[[], int], *, patience: timedelta = PATIENCE
+    rt: Runtime,
+    lane: Lane,
+    room: Callable[[], int],
+    lasting: timedelta,
+    *,
+    patience: timedelta = PATIENCE,
 ) -> Iterator[Sequence[Chunk]]:
-    """For some seconds, yields what Celery is to send, a chunk a task, as entries come in.
+    """For a while, yields what Celery is to send, a chunk a task, as entries come in.
 
     `room` says how many more tasks the lane's Celery queue may hold. One bridge is at work on a
     lane, and another waits for its turn. One that does not get it looks once all the same: two
     at once are harmless, and a turn that is never given back must not stop the lane.
     """
     with bell.turn(rt.settings, lane, patience) as rung:
-        until = rt.monotonic() + RUN.total_seconds()
+        until = rt.monotonic() + lasting.total_seconds()
         yield from _look(rt, lane, room(), rung)
         while rung and rt.monotonic() < until and not rt.stopping.is_set():
             yield from _look(rt, lane, room(), rung)

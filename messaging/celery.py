@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import (
     beat_init,
@@ -16,6 +16,8 @@ from celery.signals import (
 from messaging import events, runtime
 from messaging.garbage import collect_seldom
 from messaging.settings import current
+
+_UPKEEP = {"queue": "upkeep"}
 
 app = Celery("messaging", include=["messaging.tasks"])
 app.config_from_object("celeryconfig")
@@ -43,9 +45,27 @@ def _wind_up(**_: Any) -> None:
     runtime.current().stopping.set()
 
 
+class _BeginAtOnce(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no annotations
+    """Starts the runs that this process does when it begins to consume, after a lost broker too.
+
+    Beat starts the next ones up to 20 s later, and those that were under way may be gone.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, parent: Any) -> None:
+        taken = {queue.name for queue in parent.task_consumer.queues}
+        for entry in app.conf.beat_schedule.values():
+            if app.conf.task_routes.get(entry["task"], _UPKEEP)["queue"] in taken:
+                app.send_task(entry["task"], entry["args"], entry["kwargs"], **entry["options"])
+
+
+app.steps["consumer"].add(_BeginAtOnce)
+
+
 @beat_init.connect
 def _begin_at_once(sender: Any, **_: Any) -> None:
-    """Every periodic task runs when beat starts; the first texts would wait 5 s for a bridge."""
+    """Every periodic task runs when beat starts, too: beat does not know when it was last run."""
     for entry in sender.scheduler.schedule.values():
         entry.last_run_at -= entry.schedule.run_every
 

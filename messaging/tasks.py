@@ -1,25 +1,22 @@
 """The doors: each task unpacks, calls one function with the runtime, and returns what it did."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec
 
 import psycopg
-import redis
 from celery import shared_task
-from kombu.exceptions import KombuError
 
 from messaging import bridge as the_bridge
 from messaging import delivery, events, handover, promotion, reconciliation, runtime, upkeep
 from messaging.domain.job import Lane
 from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked
-from messaging.outages import Part
 from messaging.postgres.connect import AWAY
+from messaging.rounds import INFRASTRUCTURE, part, rounds
+from messaging.upkeep import Swept
 
-INFRASTRUCTURE = (*AWAY, redis.RedisError, KombuError)
-"""Our own trouble, said by `Outages`: what was to be done is done a little later, and no job is to
-blame. Celery logs what a task `throws` without a traceback, and not above INFO."""
 P = ParamSpec("P")
 
 
@@ -35,7 +32,7 @@ def discreet(door: Callable[P, str]) -> Callable[P, str]:
         try:
             done = door(*args, **kwargs)
         except INFRASTRUCTURE as error:
-            outages.note(_part(error), error)
+            outages.note(part(error), error)
             raise
         except psycopg.Error as error:
             told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
@@ -44,12 +41,6 @@ def discreet(door: Callable[P, str]) -> Callable[P, str]:
         return done
 
     return quiet
-
-
-def _part(error: BaseException) -> Part:
-    if isinstance(error, redis.RedisError):
-        return "redis"
-    return "broker" if isinstance(error, KombuError) else "postgres"
 
 
 @shared_task(
@@ -68,12 +59,12 @@ def deliver(lane: str, hints: Packed) -> str:
 
 @shared_task(name="messaging.bridge", throws=INFRASTRUCTURE, bind=True)
 @discreet
-def bridge(self: Any, lane: str) -> str:
-    """For some seconds, hands the lane's jobs to the workers as they come in."""
+def bridge(self: Any, lane: str, lasting: float = 0) -> str:
+    """For so many seconds, hands the lane's jobs to the workers as they come in."""
     rt = runtime.current()
     line = Line(self.app, Lane(lane), the_bridge.window(rt.settings))
     published = 0
-    for chunks in the_bridge.chunks(rt, Lane(lane), line.room):
+    for chunks in the_bridge.chunks(rt, Lane(lane), line.room, timedelta(seconds=lasting)):
         line.publish(chunks)
         jobs = sum(len(chunk) for chunk in chunks)
         events.entries_published(lane=lane, jobs=jobs, tasks=len(chunks))
@@ -83,23 +74,26 @@ def bridge(self: Any, lane: str) -> str:
 
 @shared_task(name="messaging.promote", throws=INFRASTRUCTURE)
 @discreet
-def promote() -> str:
+def promote(every: float = 1, lasting: float = 0) -> str:
     """Puts jobs whose time has come into their queues."""
-    return f"{promotion.promote(runtime.current())} promoted"
+    done = rounds(runtime.current(), promotion.promote, every=every, lasting=lasting)
+    return f"{sum(done)} promoted"
 
 
 @shared_task(name="messaging.sweep", throws=INFRASTRUCTURE)
 @discreet
-def sweep() -> str:
+def sweep(every: float = 5, lasting: float = 0) -> str:
     """Finds jobs that somebody left behind."""
-    return str(upkeep.sweep(runtime.current()))
+    done = rounds(runtime.current(), upkeep.sweep, every=every, lasting=lasting)
+    return str(sum(done, start=Swept()))
 
 
 @shared_task(name="messaging.reconcile", throws=INFRASTRUCTURE)
 @discreet
-def reconcile() -> str:
+def reconcile(every: float = 3, lasting: float = 0) -> str:
     """Asks Twilio about jobs in doubt."""
-    return f"{reconciliation.reconcile(runtime.current())} reconciled"
+    done = rounds(runtime.current(), reconciliation.reconcile, every=every, lasting=lasting)
+    return f"{sum(done)} reconciled"
 
 
 @shared_task(name="messaging.hand_over", throws=INFRASTRUCTURE)
@@ -111,9 +105,10 @@ def hand_over() -> str:
 
 @shared_task(name="messaging.take_back", throws=INFRASTRUCTURE)
 @discreet
-def take_back() -> str:
+def take_back(every: float = 2, lasting: float = 0) -> str:
     """Takes texts back that were canceled or rescheduled."""
-    return f"{handover.take_back(runtime.current())} taken back"
+    done = rounds(runtime.current(), handover.take_back, every=every, lasting=lasting)
+    return f"{sum(done)} taken back"
 
 
 @shared_task(name="messaging.follow", throws=INFRASTRUCTURE)

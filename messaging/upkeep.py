@@ -14,8 +14,13 @@ _ENTRY_MISSING_AFTER = timedelta(minutes=2)
 class Swept:
     """How many jobs were put in doubt, and how many got a new queue entry."""
 
-    in_doubt: int
-    restored: int
+    in_doubt: int = 0
+    restored: int = 0
+
+    def __add__(self, other: "Swept") -> "Swept":
+        return Swept(
+            in_doubt=self.in_doubt + other.in_doubt, restored=self.restored + other.restored
+        )
 
     def __str__(self) -> str:
         return f"{self.in_doubt} in doubt, {self.restored} entries restored"

@@ -20,6 +20,7 @@ requirepass {password}
 dir /
 save ""
 appendonly no
+hz 2
 tcp-backlog 128
 loglevel warning
 """

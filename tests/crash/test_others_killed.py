@@ -107,7 +107,7 @@ def test_a_text_whose_time_comes_without_beat_is_sent_when_there_is_one(
 ) -> None:
     play = Play(stack, gates, "Beat killed", {"before its time": Scene(ending=ONCE)})
     stack.children["beat"].kill()
-    time = now(stack) + timedelta(seconds=3)
+    time = now(stack) + timedelta(seconds=22)  # the runs that it has started last 20
     play.enqueue("before its time", scheduled_for=time)
     stack.wait_until(lambda: now(stack) > time)
     play.wait_until("before its time", "status = 'scheduled'")

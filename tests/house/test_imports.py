@@ -16,6 +16,7 @@ STORY = 6
 
 HEIGHT = {
     "errors": 0,
+    "garbage": 0,
     "domain": 1,
     "setting_groups": 1.5,
     "settings": 2,
@@ -29,6 +30,7 @@ HEIGHT = {
     "steps": 5,
     "celery": 7,
     "line": 7,
+    "rounds": 7,
     "celeryconfig": 7,
     "consumer": 7.5,
     "tasks": 8,
@@ -42,7 +44,7 @@ HEIGHT = {
 
 SIDEWAYS = {("events", "settings"): "how loud events are is a setting"}
 
-CELERY = {"celery", "line", "celeryconfig", "consumer", "tasks", "commands", "local"}
+CELERY = {"celery", "line", "celeryconfig", "consumer", "rounds", "tasks", "commands", "local"}
 ONLY_IN = {
     "celery": CELERY,
     "kombu": CELERY,

@@ -19,6 +19,7 @@ from messaging.settings import Settings, load
 from tests.integration.story import TO, entries, insert, row, take, work
 
 Database = Connection[TupleRow]
+A_WHILE = timedelta(seconds=10)
 
 
 def put(db: Database, message: object, queue: str = "sms_queue") -> None:
@@ -46,7 +47,7 @@ def test_entries_are_handed_out_again_at_once_when_redis_has_lost_them(
 def looks(rt: Runtime) -> list[list[JobId]]:
     """What one look of a bridge hands out in the normal lane, chunk by chunk."""
     rt.stopping.set()  # a run of one look
-    found = bridge.chunks(rt, Lane.NORMAL, lambda: 10)
+    found = bridge.chunks(rt, Lane.NORMAL, lambda: 10, A_WHILE)
     return [[hint.job_id for hint in chunk] for chunks in found for chunk in chunks]
 
 
@@ -154,7 +155,7 @@ def test_a_lane_goes_on_while_somebody_keeps_its_turn(
     insert(db)
     soon = timedelta(milliseconds=1)
     with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
-        assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, patience=soon)))
+        assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE, patience=soon)))
 
 
 def test_a_bare_row_is_prepared_before_it_is_handed_out(rt: Runtime, db: Database) -> None:
@@ -248,7 +249,7 @@ def _insert_when_listening(rt: Runtime, db: Database, found: threading.Event) ->
             ids.append(JobId(insert(db)))
         return 1
 
-    for chunks in bridge.chunks(rt, Lane.NORMAL, room):
+    for chunks in bridge.chunks(rt, Lane.NORMAL, room, A_WHILE):
         if [ids[0]] == [hint.job_id for chunk in chunks for hint in chunk]:
             found.set()
             break
@@ -263,7 +264,7 @@ def test_no_entry_is_leased_while_celerys_queue_is_full(rt: Runtime, db: Databas
         asked.append(1)
         return 0 if len(asked) < 3 else 1
 
-    next(bridge.chunks(rt, Lane.NORMAL, room))
+    next(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE))
     assert 3 == len(asked)
 
 
@@ -273,7 +274,7 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) 
         return 1
 
     insert(db)
-    assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, room)))
+    assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE)))
 
 
 def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> None:
