@@ -25,6 +25,9 @@ _QUIET = timedelta(seconds=1)
 _SHORT_LEASE = timedelta(seconds=5)
 """How long the entry of a text that is sent again out of doubt is leased: others may take it over
 sooner. A second hint for a job that is under way is harmless, and costs one look."""
+_AT_ONCE = 8
+"""How many tasks' worth of entries are leased at once, however much room there is: those that come
+first must not wait until all are sorted."""
 _SPREAD = 8
 """A few jobs are spread over this many tasks; more share tasks."""
 
@@ -59,7 +62,7 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
         return
     if rt.throttle.has_forgotten(lane):
         _hand_out_again(rt, lane)
-    most = tasks * largest_chunk(rt.settings)
+    most = min(tasks, _AT_ONCE) * largest_chunk(rt.settings)
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
     if ready:

@@ -218,7 +218,7 @@ class WorkSettings(BaseModel):
         description="The most jobs in one Celery task; few when the queue is short.",
     )
     in_flight: int = Field(
-        500,
+        800,
         ge=1,
         validation_alias=_named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once.",

@@ -22,7 +22,7 @@ from messaging.domain.answers import (
 from messaging.domain.job import Phone, Sid
 from messaging.errors import Misconfigured
 from messaging.settings import Settings
-from messaging.twilio import checks, classify, history, questions
+from messaging.twilio import checks, classify, history, questions, sockets
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import CONFIGURATION_WAIT
@@ -133,6 +133,7 @@ class Gateway:
             if self._closed:
                 raise Closed
             if self._line is None or not self._line.loop.alive:
+                sockets.allow(self._settings.in_flight)
                 api = Api(self._settings, self._tls)
                 lanes = Lanes(self._settings.in_flight, partial(self._answer, api))
                 self._line = _Line(loop=LoopThread("twilio"), api=api, lanes=lanes)

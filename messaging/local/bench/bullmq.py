@@ -19,7 +19,7 @@ _LIMIT = 60.0
 
 
 class BullMq(Rows):
-    """A worker with 500 jobs at once, and a process that puts jobs into its queue."""
+    """A worker with as many jobs at once as ours, and a process that puts jobs into its queue."""
 
     name = "BullMQ"
 
@@ -28,7 +28,9 @@ class BullMq(Rows):
         super().__init__(site, "bullmq")
         self._site = site
         self._port = any_free()
-        site.start(_WORKER, node.argv("bullmq-worker.js"), DATABASE_URL=self._url)
+        in_flight = str(site.settings.in_flight)
+        worker = node.argv("bullmq-worker.js")
+        site.start(_WORKER, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
         site.start(_QUEUE, node.argv("bullmq-queue.js"), PORT=str(self._port))
         site.wait_until(lambda: accepts(self._port), _LIMIT, "BullMQ's queue takes jobs")
 

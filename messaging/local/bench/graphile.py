@@ -26,7 +26,7 @@ from unnest(%s::bigint[]) as id
 
 
 class Graphile(Rows):
-    """A worker with 500 jobs at once."""
+    """A worker with as many jobs at once as ours sends."""
 
     name = _NAME
 
@@ -34,7 +34,9 @@ class Graphile(Rows):
         """Start the worker, which makes its tables; it is at work once the first text is sent."""
         super().__init__(site, "graphile")
         self._site = site
-        site.start(_NAME, node.argv("graphile-worker.js"), DATABASE_URL=self._url)
+        in_flight = str(site.settings.in_flight)
+        worker = node.argv("graphile-worker.js")
+        site.start(_NAME, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
         site.wait_until(
             lambda: bool(self._number(_LISTENS)), _LIMIT, "graphile-worker waits for jobs"
         )

@@ -1,6 +1,7 @@
 """Form-encoded bodies and query strings, read and written."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote_plus, unquote_plus
 
 
@@ -44,5 +45,6 @@ def _encode(text: str) -> str:
     return text if text.isascii() and text.isalnum() else quote_plus(text)
 
 
+@lru_cache(maxsize=1024)
 def _decode(text: str) -> str:
     return unquote_plus(text) if "%" in text or "+" in text else text

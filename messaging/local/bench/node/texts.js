@@ -7,7 +7,7 @@ import pg from "pg";
 import { Pool } from "undici";
 
 /** Jobs under way at once, and requests to Twilio. */
-export const IN_FLIGHT = 500;
+export const IN_FLIGHT = Number(process.env.IN_FLIGHT);
 /** Connections to Postgres; a statement takes far less time than a request. */
 export const CONNECTIONS = 20;
 
