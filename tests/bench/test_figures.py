@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from messaging.errors import Refused
-from messaging.local.bench import BenchOptions, parts, run
+from messaging.local.bench import (
+    PARTS,
+    BenchOptions,
+    footprint,
+    growth,
+    memory,
+    parts,
+    promotion,
+    run,
+)
+from messaging.local.bench.family import family
 from messaging.local.bench.figures import Figure, Sample, Samples, percentile
 from messaging.local.bench.processor import seconds_of, used
 from messaging.local.bench.report import shown
@@ -72,6 +82,59 @@ def test_processor_time_is_read_as_ps_writes_it(time: str, expected: float) -> N
     assert expected == seconds_of(time)
 
 
+def test_a_family_is_a_process_with_everything_below_it() -> None:
+    assert {2, 4, 5, 6} == family([2], {1: 0, 2: 1, 3: 1, 4: 2, 5: 4, 6: 2, 7: 3})
+
+
+HOLD = "held = b'x' * 50_000_000\nprint(flush=True); input()"
+"""A program that says when it has 50 MB, and waits."""
+
+
+def test_memory_includes_children() -> None:
+    command = [
+        *(sys.executable, "-c"),
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}])",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        uses = footprint.uses()
+        own, resident = (of([parent.pid], uses) for of in (footprint.own, footprint.resident))
+        parent.communicate(b"\n")
+    assert 50 < own <= resident < 200
+
+
+def test_promotion_is_told_as_rows_a_second_and_as_what_all_rows_take() -> None:
+    alone, beside, together = promotion.figures(3000, [0.5, 0.1, 0.2], [0.3])
+    assert [6000, 30_000, 15_000] == list(alone.ours)
+    assert [10_000] == list(beside.ours)
+    assert ("all 3,000 rows", 200.0, "ms") == (together.name, together.median, together.unit)
+
+
+def test_growth_is_told_with_few_rows_with_many_and_as_their_ratio() -> None:
+    few = figure([100, 200, 300], [], is_more_better=True)
+    many = figure([150], [], is_more_better=True)
+    told = [(each.name, each.median, each.unit) for each in growth.compared(few, many, "900 rows")]
+    assert [
+        ("texts, few rows", 200, "/s"),
+        ("texts, 900 rows", 150, "/s"),
+        ("texts, 900 rows to few", 75.0, "%"),
+    ] == told
+
+
+def test_memory_is_told_early_and_late_and_as_growth_of_each_process() -> None:
+    early, late = {"worker": 80.0, "beat": 50.0}, {"worker": 100.0, "beat": 49.0}
+    told = [(each.name, each.median) for each in memory.figures(early, late, 100, 1000)]
+    assert [
+        ("worker, 100 messages", 80.0),
+        ("worker, 1,000 messages", 100.0),
+        ("worker, growth", 25.0),
+        ("beat, 100 messages", 50.0),
+        ("beat, 1,000 messages", 49.0),
+        ("beat, growth", -2.0),
+    ] == told
+
+
 BURN = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True); input()"
 """A program that says when it has used 0.2 s, and waits."""
 START = (
@@ -113,13 +176,17 @@ def test_figures_are_shown_with_their_units(value: float, unit: str, expected: s
     assert expected == shown(value, unit)
 
 
+def test_what_takes_minutes_is_measured_on_demand_only() -> None:
+    assert {"growth", "memory", "scaling"} == set(PARTS) - set(BenchOptions().only)
+
+
 def test_parts_are_chosen_by_name() -> None:
     assert ("idle", "sending") == parts("idle, sending")
 
 
 @pytest.mark.parametrize("written", ["", ",", "sending,sleeping"])
 def test_a_part_that_does_not_exist_is_refused(written: str) -> None:
-    with pytest.raises(Refused, match="choose among sending, latency, enqueue, receipts, idle"):
+    with pytest.raises(Refused, match=r"choose among sending, latency, .*, memory, scaling\."):
         parts(written)
 
 
@@ -128,6 +195,13 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measur
 ) -> None:
     with pytest.raises(Refused, match="There is no folder"):
         run(BenchOptions(latency=timedelta(0), report=tmp_path / "missing" / "bench.json"))
+    with pytest.raises(Refused, match="There is no folder"):
+        run(BenchOptions(latency=timedelta(0), chart=tmp_path / "missing" / "bench.svg"))
+
+
+def test_a_chart_is_refused_where_nothing_is_measured_that_it_shows(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="--chart draws sending and latency"):
+        run(BenchOptions(only=("idle",), chart=tmp_path / "bench.svg"))
 
 
 def test_urgent_texts_are_refused_where_the_latency_is_not_measured() -> None:

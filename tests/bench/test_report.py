@@ -39,6 +39,14 @@ def test_a_table_with_every_contender_fits() -> None:
     assert ["messaging", *OTHERS] == [word.strip() for word in heading if word.strip()]
 
 
+def test_a_long_title_goes_on_in_the_next_line() -> None:
+    name = "a figure that needs more words, with 1,000,000 rows in the table"
+    lines = drawn(Figure(part="growth", name=name, unit="ms", ours=[1.0]), COMPARED)
+    assert max(map(len, lines)) <= report.WIDTH
+    text = " ".join(" ".join(line[: line.find("  ", 1)] for line in lines).split())
+    assert "in the table" in text
+
+
 def test_the_ratio_stands_below_the_figure_that_it_is_to() -> None:
     lines = drawn(COMPARED)
     place = next(i for i, line in enumerate(lines) if "sending: messages a second" in line)

@@ -21,6 +21,10 @@ Urgent = Annotated[
     typer.Option("--urgent", metavar=FLAG, help="Also the latency of urgent texts in a backlog."),
 ]
 Backlog = Annotated[int, typer.Option(min=1, help="Normal texts that wait then.")]
+Rows = Annotated[int, typer.Option(min=50, help="In the table when growth is measured.")]
+Chart = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw sending and latency here, as SVG.")
+]
 Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, too.")]
 Against = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Compare with what --json has written.")
@@ -40,17 +44,20 @@ def bench(
     messages: Messages = 3000,
     latency: Latency = 100,
     runs: Runs = 3,
-    only: Only = "sending,latency,enqueue,receipts,idle",
+    only: Only = "sending,latency,enqueue,receipts,idle,promotion",
     peers: Peers = False,
     urgent: Urgent = False,
     backlog: Backlog = 10_000,
+    rows: Rows = 1_000_000,
+    chart: Chart = None,
     json: Report = None,
     against: Against = None,
     tolerance: Tolerance = 20,
 ) -> int:
     """Measure how fast it is on this machine, beside plain Celery.
 
-    Everything that it needs is embedded and removed at the end; takes about two minutes.
+    Everything that it needs is embedded and removed at the end; takes about two minutes. On demand
+    also --only growth,memory,scaling, which take some minutes more.
     """
     from messaging.local.bench import BenchOptions, parts, run
 
@@ -64,6 +71,8 @@ def bench(
             has_peers=peers,
             has_urgent=urgent,
             backlog=backlog,
+            rows=rows,
+            chart=chart,
             against=against,
             tolerance=tolerance / 100,
         )

@@ -131,7 +131,7 @@ def _changes(figure: Figure, earlier: Earlier) -> Iterator[Change]:
     then = earlier.figure(figure.part, figure.name)
     if then is None:
         return
-    if then.median and figure.median:
+    if then.median > 0 and figure.median > 0:
         better = times_better(figure.median, then.median, is_more_better=figure.is_more_better)
         yield Change(
             title=figure.title,

@@ -1,8 +1,9 @@
 """Figures: what was measured in each run, what their median is, and how the sides compare."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,20 @@ class Figure:
         if not theirs or not self.median:
             return None
         return times_better(self.median, theirs, is_more_better=self.is_more_better)
+
+    def under(self, conditions: str) -> Self:
+        """The same figure, with the conditions of its measurement in its name."""
+        return replace(self, name=f"{self.name}, {conditions}")
+
+    def share_of(self, other: Self, conditions: str) -> "Figure":
+        """How many per cent of the other one's median its own median is; neither is 0."""
+        return Figure(
+            part=self.part,
+            name=f"{self.name}, {conditions}",
+            unit="%",
+            ours=[100 * self.median / other.median],
+            is_more_better=self.is_more_better,
+        )
 
 
 def times_better(one: float, other: float, *, is_more_better: bool) -> float:

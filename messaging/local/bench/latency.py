@@ -24,23 +24,42 @@ def measure(
     say: Callable[[str], None],
 ) -> list[Figure]:
     """Half of all texts are there within p50, 99 of 100 within p99."""
-    site.twilio.think(timedelta(0))
-    lags: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {}
     for contender in (ours, *others):
-        lags[contender.name] = _lags(site, contender, min(count, SINGLES))
-        say(f"latency, {contender.name}: {told(lags[contender.name])}")
+        words = f"A single text by way of {contender.name}"
+        found[contender.name] = lags(site, contender, min(count, SINGLES), words)
+        say(f"latency, {contender.name}: {told(found[contender.name])}")
+    mine = found.pop(ours.name)
+    return figures("to the request", mine, found)
+
+
+def lags(site: Site, contender: Contender, count: int, words: str) -> list[float]:
+    """Milliseconds from commit to request of so many texts, one at a time, with these words.
+
+    Twilio answers at once meanwhile.
+    """
+    site.twilio.think(timedelta(0))
+    pauses = Pauses()
+    committed: dict[str, float] = {}
+    for n in range(count):
+        body = f"{words}, number {n}"
+        committed[body] = contender.hand_over_one(body)
+        pauses.pause()
+    site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
     site.twilio.think(site.latency)
-    mine = lags.pop(ours.name)
-    return figures("to the request", mine, lags)
+    return arrivals(site, words, committed)
 
 
 def figures(
-    name: str, mine: Sequence[float], others: Mapping[str, Sequence[float]] | None = None
+    name: str,
+    mine: Sequence[float],
+    others: Mapping[str, Sequence[float]] | None = None,
+    part: str = "latency",
 ) -> list[Figure]:
     """The figures of lags in milliseconds."""
     return [
         Figure(
-            part="latency",
+            part=part,
             name=f"{name}, {written}",
             unit="ms",
             ours=[percentile(mine, share)],
@@ -72,15 +91,3 @@ def arrivals(site: Site, words: str, committed: Mapping[str, float]) -> list[flo
     """Milliseconds from each commit to its request, of texts whose bodies have these words."""
     arrived = {text.body: text.at for text in site.twilio.ledger(words)}
     return [(arrived[body] - began) * 1000 for body, began in committed.items()]
-
-
-def _lags(site: Site, contender: Contender, count: int) -> list[float]:
-    words = f"A single text by way of {contender.name}"
-    pauses = Pauses()
-    committed: dict[str, float] = {}
-    for n in range(count):
-        body = f"{words}, number {n}"
-        committed[body] = contender.hand_over_one(body)
-        pauses.pause()
-    site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
-    return arrivals(site, words, committed)

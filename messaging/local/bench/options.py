@@ -6,7 +6,9 @@ from pathlib import Path
 
 from messaging.errors import Refused
 
-PARTS = ("sending", "latency", "enqueue", "receipts", "idle")
+USUAL = ("sending", "latency", "enqueue", "receipts", "idle", "promotion")
+"""What is measured unless something else is asked for."""
+PARTS = (*USUAL, "growth", "memory", "scaling")
 """What can be measured, in the order of the table."""
 COMPARED = frozenset({"sending", "latency"})
 """Those of them in which others take part."""
@@ -19,18 +21,22 @@ class BenchOptions:
     Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
     `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
     take part, too. `has_urgent` measures the latency of urgent texts behind a `backlog`, too.
-    `against` is an earlier report; a ratio may be worse than there by the share `tolerance`.
+    `rows` are in the table when growth is measured. `chart` is where the figures that others have
+    too are drawn. `against` is an earlier report; a ratio may be worse than there by the share
+    `tolerance`.
     """
 
     messages: int = 3000
     latency: timedelta = timedelta(milliseconds=100)
     runs: int = 3
-    only: tuple[str, ...] = PARTS
+    only: tuple[str, ...] = USUAL
     idle: timedelta = timedelta(seconds=10)
     report: Path | None = None
     has_peers: bool = False
     has_urgent: bool = False
     backlog: int = 10_000
+    rows: int = 1_000_000
+    chart: Path | None = None
     against: Path | None = None
     tolerance: float = 0.2
 

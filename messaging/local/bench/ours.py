@@ -6,11 +6,9 @@ from messaging.local.bench.jobs import Jobs
 from messaging.local.bench.site import Site
 from messaging.local.processes import BEAT, BRIDGE, WORKER
 
-_COMMANDS = (BRIDGE, WORKER, BEAT)
-
 
 class Ours(Jobs):
-    """A bridge, one worker and beat."""
+    """A bridge, one worker and beat; more workers where they are wanted."""
 
     name = "messaging"
 
@@ -18,10 +16,15 @@ class Ours(Jobs):
         """Start the processes; they are at work once the first text is sent."""
         super().__init__(site, "messaging")
         self._site = site
-        for command in _COMMANDS:
-            site.start_command(command)
+        self._names = [site.start_command(command) for command in (BRIDGE, WORKER, BEAT)]
+        self.workers = 1
 
     @property
     def pids(self) -> Sequence[int]:
-        """The three, with Postgres and Valkey."""
-        return self._site.pids(*(command.name for command in _COMMANDS))
+        """All of them, with Postgres and Valkey."""
+        return self._site.pids(*self._names)
+
+    def add_worker(self) -> None:
+        """Start one more; it is at work some seconds later."""
+        self.workers += 1
+        self._names.append(self._site.start_command(WORKER, self.workers))

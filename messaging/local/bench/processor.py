@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from messaging.local.bench.family import family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +26,8 @@ def used(roots: Iterable[int]) -> float:
     On Linux a child that has ended counts on with its parent; elsewhere it is lost.
     """
     everything = list(_linux() if sys.platform == "linux" else _elsewhere())
-    seconds = {use.pid: use.seconds for use in everything}
-    below: defaultdict[int, list[int]] = defaultdict(list)
-    for use in everything:
-        below[use.parent].append(use.pid)
-    wanted = list(roots)
-    for pid in wanted:
-        wanted += below[pid]
-    return sum(seconds.get(pid, 0.0) for pid in set(wanted))
+    wanted = family(roots, {use.pid: use.parent for use in everything})
+    return sum(use.seconds for use in everything if use.pid in wanted)
 
 
 def _linux() -> Iterator[_Use]:

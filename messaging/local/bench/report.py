@@ -54,7 +54,7 @@ def table(figures: Sequence[Figure]) -> Table:
     """A row a figure, with the median of its runs; a ratio says how many times better we are."""
     others = list(dict.fromkeys(name for figure in figures for name in figure.others))
     drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, caption_justify="left")
-    drawn.add_column("", no_wrap=True)
+    drawn.add_column("")
     for title in ("messaging", *others):
         drawn.add_column(title, justify="right", no_wrap=True)
     ordered = in_order(figures)
@@ -81,6 +81,7 @@ def write(
         "latency_ms": options.latency / timedelta(milliseconds=1),
         "runs": options.runs,
         "backlog": options.backlog if options.has_urgent else None,
+        "rows": options.rows if "growth" in options.only else None,
         "settings": tuned(),
         "figures": [_as_json(figure) for figure in in_order(figures)],
     }

@@ -11,12 +11,17 @@ from rich.table import Table
 from messaging.errors import Refused
 from messaging.local.bench import (
     against,
+    chart,
     enqueuing,
+    growth,
     idling,
     latency,
+    memory,
     peers,
+    promotion,
     receipts,
     report,
+    scaling,
     sending,
     urgency,
 )
@@ -36,6 +41,8 @@ from messaging.postgres.figures import versions
 
 Say = Callable[[str], None]
 
+_ALONE = {"memory": memory.measure, "scaling": scaling.measure, "growth": growth.measure}
+"""Parts that have a place of their own each, so that nothing is there from before."""
 _WORSE = 1
 """The exit code where a ratio has become worse than an earlier report allows."""
 
@@ -47,7 +54,8 @@ def run(options: BenchOptions) -> int:
     to its end, and Refused where there is no folder for the report, or no earlier report.
     """
     _expect_folder(options.report)
-    _expect_latency(options)
+    _expect_folder(options.chart)
+    _expect_parts(options)
     earlier = against.read(options.against) if options.against else None
     with stoppable():
         try:
@@ -69,8 +77,11 @@ def _run(options: BenchOptions) -> list[Figure]:
             if machine.is_busy:
                 _say(_busy(machine))
             figures = _measure(site, node, options, _say)
+    figures += _measure_alone(options, _say)
     if options.report:
         report.write(options.report, figures, machine, began, options)
+    if options.chart:
+        options.chart.write_text(chart.svg(figures, _note(machine, options)), encoding="utf-8")
     return figures
 
 
@@ -104,12 +115,14 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def _expect_folder(report: Path | None) -> None:
-    if report and not report.absolute().parent.is_dir():
-        raise Refused(f"There is no folder {report.parent} to write {report.name} to.")
+def _expect_folder(file: Path | None) -> None:
+    if file and not file.absolute().parent.is_dir():
+        raise Refused(f"There is no folder {file.parent} to write {file.name} to.")
 
 
-def _expect_latency(options: BenchOptions) -> None:
+def _expect_parts(options: BenchOptions) -> None:
+    if options.chart and not options.is_compared:
+        raise Refused("--chart draws sending and latency: have one of them in --only, too.")
     if options.has_urgent and "latency" not in options.only:
         raise Refused("--urgent is a figure of the latency: have that in --only, too.")
 
@@ -125,8 +138,20 @@ def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> 
     if "receipts" in options.only:
         say(f"receipts: {options.messages:,} signed callbacks, {options.runs} times")
         figures += receipts.measure(site, options.runs, options.messages)
+    if "promotion" in options.only:
+        say(f"promotion: {options.messages:,} rows, {options.runs} times each way")
+        figures += promotion.measure(site, options.runs, options.messages)
     if options.is_compared or "idle" in options.only:
         figures += _measure_sending(site, node, options, say)
+    return figures
+
+
+def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
+    figures: list[Figure] = []
+    for part, measure in _ALONE.items():
+        if part in options.only:
+            with new_folder("bench") as folder, Site(folder, options.latency) as site:
+                figures += measure(site, options, say)
     return figures
 
 
@@ -162,6 +187,15 @@ def _others(site: Site, node: Node | None) -> Iterator[Contender]:
     if node:
         yield BullMq(site, node)
         yield Graphile(site, node)
+
+
+def _note(machine: report.Machine, options: BenchOptions) -> str:
+    """What stands below the chart."""
+    return (
+        f"Medians of {options.runs} runs of {options.messages:,} messages. Twilio takes "
+        f"{options.latency / timedelta(milliseconds=1):g} ms, where latency is measured none. "
+        f"{machine.cores} cores."
+    )
 
 
 def _busy(machine: report.Machine) -> str:

@@ -76,14 +76,19 @@ class Site(Opened):
         with self._log(name).open("ab") as output:
             self._processes[name] = Process(program, output=output, guard=self._guard)
 
-    def start_command(self, command: Command, **more: str) -> None:
-        """Start a process of the Procfile."""
-        self.start(command.name, command.argv(self.environment | more), **more)
+    def start_command(self, command: Command, number: int = 1, **more: str) -> str:
+        """Start a process of the Procfile, and give its name: from the second on with a number."""
+        name = command.name if number == 1 else f"{command.name}-{number}"
+        self.start(name, command.argv(self.environment | more, number), **more)
+        return name
+
+    def pid(self, name: str) -> int:
+        """The process of this name."""
+        return self._processes[name].pid
 
     def pids(self, *names: str) -> list[int]:
         """The processes of these names, with Postgres and Valkey."""
-        ours = [self._processes[name].pid for name in names]
-        return [*ours, self.postgres.pid, self.valkey.pid]
+        return [*map(self.pid, names), self.postgres.pid, self.valkey.pid]
 
     def wait_until(
         self, condition: Callable[[], bool], limit: float, what: str, *, look: float = _LOOK
