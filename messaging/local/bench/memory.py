@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 from messaging.local.bench import footprint, sending
 from messaging.local.bench.figures import Figure
-from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.site import Site
 from messaging.local.processes import BEAT, BRIDGE, WORKER
@@ -12,19 +11,18 @@ from messaging.local.processes import BEAT, BRIDGE, WORKER
 _TENTH = 10
 
 
-def measure(site: Site, options: BenchOptions, say: Callable[[str], None]) -> list[Figure]:
-    """MB of the processes and servers of a service that starts for this, and by how much it grew.
+def measure(site: Site, ours: Ours, messages: int, say: Callable[[str], None]) -> list[Figure]:
+    """MB of the processes and servers of a service that is new, and by how much it grew.
 
     Of Postgres, memory that its processes share is left out.
     """
-    ours = Ours(site)
-    tenth = max(1, options.messages // _TENTH)
-    say(f"memory: {tenth:,} messages, and then up to {options.messages:,}")
+    tenth = max(1, messages // _TENTH)
+    say(f"memory: {tenth:,} messages, and then up to {messages:,}")
     sending.send(site, ours, tenth)
     early = _sizes(site)
-    if options.messages > tenth:
-        sending.send(site, ours, options.messages - tenth)
-    return figures(early, _sizes(site), tenth, options.messages)
+    if messages > tenth:
+        sending.send(site, ours, messages - tenth)
+    return figures(early, _sizes(site), tenth, messages)
 
 
 def figures(

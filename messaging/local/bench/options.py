@@ -21,8 +21,9 @@ class BenchOptions:
     Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
     `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
     take part, too. `has_urgent` measures the latency of urgent texts behind a `backlog`, too.
-    `rows` are in the table when growth is measured. `chart` is where the figures that others have
-    too are drawn. `against` is an earlier report; a ratio may be worse than there by the share
+    `rows` are in the table when growth is measured, and `workers` are how many there are, in
+    ascending order, when scaling is. `chart` is where the figures that others have, too, are
+    drawn. `against` is an earlier report; a ratio may be worse than there by the share
     `tolerance`.
     """
 
@@ -36,6 +37,7 @@ class BenchOptions:
     has_urgent: bool = False
     backlog: int = 10_000
     rows: int = 1_000_000
+    workers: tuple[int, ...] = (1, 2, 4)
     chart: Path | None = None
     against: Path | None = None
     tolerance: float = 0.2

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,8 +42,6 @@ from messaging.postgres.figures import versions
 
 Say = Callable[[str], None]
 
-_ALONE = {"memory": memory.measure, "scaling": scaling.measure, "growth": growth.measure}
-"""Parts that have a place of their own each, so that nothing is there from before."""
 _WORSE = 1
 """The exit code where a ratio has become worse than an earlier report allows."""
 
@@ -147,12 +146,25 @@ def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> 
 
 
 def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
+    """What wants new processes and a table without rows, in places of its own."""
     figures: list[Figure] = []
-    for part, measure in _ALONE.items():
-        if part in options.only:
-            with new_folder("bench") as folder, Site(folder, options.latency) as site:
-                figures += measure(site, options, say)
+    if {"memory", "scaling"} & set(options.only):
+        with _new_place(options) as site:
+            ours = Ours(site)
+            if "memory" in options.only:
+                figures += memory.measure(site, ours, options.messages, say)
+            if "scaling" in options.only:
+                figures += scaling.measure(site, ours, options, say)
+    if "growth" in options.only:
+        with _new_place(options) as site:
+            figures += growth.measure(site, options, say)
     return figures
+
+
+@contextmanager
+def _new_place(options: BenchOptions) -> Iterator[Site]:
+    with new_folder("bench") as folder, Site(folder, options.latency) as site:
+        yield site
 
 
 def _measure_sending(

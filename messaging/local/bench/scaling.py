@@ -9,19 +9,21 @@ from messaging.local.bench.figures import Figure, Samples
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.site import Site
-from messaging.local.processes import WORKER
+from messaging.local.processes import BEAT, BRIDGE, WORKER
 
-_WORKERS = (1, 2, 4)
+_OTHERS = (BRIDGE, BEAT)
+"""They answer as well."""
 _LIMIT = 60.0
 _FOR_A_SIGN = 1.0
 """Seconds that workers have to answer."""
 
 
-def measure(site: Site, options: BenchOptions, say: Callable[[str], None]) -> list[Figure]:
-    """Rate and processor time of a service that starts for this, with 1, 2 and 4 workers."""
-    ours = Ours(site)
+def measure(
+    site: Site, ours: Ours, options: BenchOptions, say: Callable[[str], None]
+) -> list[Figure]:
+    """Rate and processor time with more and more workers; there is one so far."""
     figures: list[Figure] = []
-    for count in _WORKERS:
+    for count in options.workers:
         _have(site, ours, count)
         sending.warm_up(site, ours, options.messages)
         runs = [sending.send(site, ours, options.messages) for _ in range(options.runs)]
@@ -38,12 +40,12 @@ def _have(site: Site, ours: Ours, count: int) -> None:
         ours.add_worker()
     app = Celery("scaling", broker=site.valkey.url, set_as_current=False)
     try:
-        site.wait_until(lambda: _answering(app) == count, _LIMIT, f"{count} workers answer")
+        site.wait_until(lambda: _answering(app, count) == count, _LIMIT, f"{count} workers answer")
     finally:
         app.close()
 
 
-def _answering(app: Celery) -> int:
-    """How many workers take part: one answers once it takes tasks."""
-    signs = app.control.ping(timeout=_FOR_A_SIGN)
+def _answering(app: Celery, count: int) -> int:
+    """How many workers answer: they do once they take tasks. The last of so many ends the wait."""
+    signs = app.control.ping(timeout=_FOR_A_SIGN, limit=count + len(_OTHERS))
     return sum(name.startswith(f"{WORKER.name}-") for sign in signs for name in sign)
