@@ -52,6 +52,9 @@ def compared(few: Figure, many: Figure, rows: str) -> list[Figure]:
 def _measure(
     site: Site, ours: Grown, options: BenchOptions, say: Callable[[str], None], rows: str
 ) -> list[Figure]:
+    # What the table was filled with is written out before. After a checkpoint, Postgres logs each
+    # page whole when it first changes: with few rows and with many alike.
+    site.connect("messaging").execute("checkpoint")
     sending.warm_up(site, ours, options.messages)
     runs = [sending.send(site, ours, options.messages) for _ in range(options.runs)]
     sent = Samples(ours=runs).figures("growth", "message")

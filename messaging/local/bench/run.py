@@ -204,9 +204,9 @@ def _others(site: Site, node: Node | None) -> Iterator[Contender]:
 def _note(machine: report.Machine, options: BenchOptions) -> str:
     """What stands below the chart."""
     return (
-        f"Medians of {options.runs} runs of {options.messages:,} messages. Twilio takes "
-        f"{options.latency / timedelta(milliseconds=1):g} ms, where latency is measured none. "
-        f"{machine.cores} cores."
+        f"Sending: medians of {options.runs} runs of {options.messages:,} messages, Twilio takes "
+        f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: single messages, it takes "
+        f"none. {machine.cores} cores."
     )
 
 
