@@ -57,6 +57,8 @@ def saved(file: Path, *figures: Figure) -> against.Earlier:
         (rate(1000, 400), rate(1000), ["the same"]),
         (rate(1000, 400), cost(1, 1), []),
         (rate(0), rate(1000), []),
+        (rate(-2), rate(1000), []),
+        (rate(1000), rate(-2), []),
     ],
 )
 def test_each_figure_and_each_ratio_is_compared_with_what_it_was(

@@ -204,9 +204,9 @@ def _others(site: Site, node: Node | None) -> Iterator[Contender]:
 def _note(machine: report.Machine, options: BenchOptions) -> str:
     """What stands below the chart."""
     return (
-        f"Sending: medians of {options.runs} runs of {options.messages:,} messages, Twilio takes "
-        f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: single messages, it takes "
-        f"none. {machine.cores} cores."
+        f"Sending: runs of {options.messages:,} messages while Twilio takes "
+        f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: single messages, at 0 ms. "
+        f"{machine.cores} cores."
     )
 
 
