@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -98,6 +99,21 @@ def expect_it_works(url: str) -> None:
         assert [0, 0, 1] == [depth.queue_length for depth in queues.depths(conn)]
         assert 0 == jobs.restore_entries(conn, timedelta(0))
         assert (1, 1) == (figures.read(conn).recent.sent, figures.read(conn).recent.delivered)
+        expect_ids_in_order(conn, [bare, id])
+
+
+def expect_ids_in_order(conn: Database, earlier: list[UUID]) -> None:
+    """RFC 9562, version 7: the milliseconds since 1970 come first, whoever chose the id."""
+    now = conn.execute("select extract(epoch from clock_timestamp()) * 1000").fetchone()
+    prepared = prepare(Draft(to=TO, body="Hello"), None, None)
+    (answer,) = enqueuing.enqueue(conn, {1: prepared}, max_retries=3)
+    assert answer.id is not None
+    ids = [*earlier, answer.id]
+    assert [7, 7, 7] == [id.version for id in ids]
+    times = [id.int >> 80 for id in ids]
+    assert times == sorted(times)
+    assert now is not None
+    assert now[0] - 60_000 < times[0] <= times[-1] <= now[0] + 60_000
 
 
 @pytest.mark.parametrize("database", [empty, supabase])

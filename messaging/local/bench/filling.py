@@ -14,7 +14,7 @@ _STEPS: tuple[LiteralString, ...] = (
       twilio_sid, delivery_status, idempotency_key, segments, prepared_at, sent_at, created_at
     )
     select
-      gen_random_uuid(),
+      messaging.new_id(),
       '+1' || 200 + n / 100 %% 800 || '55501' || lpad((n %% 100)::text, 2, '0'),
       'Your appointment number ' || n || ' was at 10:30. Reply C to confirm, or call us.',
       status,
