@@ -51,7 +51,7 @@ BRIDGE = Command(
     "--pool threads --concurrency 16 "
     "--hostname bridge-$$@%h --without-gossip --without-mingle",
     stage=0,
-    patience=1.5,  # its runs last 10 s; what it does may be lost
+    patience=1.5,  # its runs end when asked to; what it does may be lost
 )
 BEAT = Command(name="beat", line="celery -A messaging.celery beat", stage=0, patience=2.0)
 FLOWER = Command(
