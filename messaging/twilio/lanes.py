@@ -24,7 +24,8 @@ class Lanes:
         self._send = send
         self._urgent: deque[tuple[Groups, int]] = deque()
         self._normal: deque[tuple[Groups, int]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = 0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = math.inf
 
@@ -32,16 +33,19 @@ class Lanes:
         """Have these texts sent; urgent ones go before all others that wait."""
         waiting = self._urgent if groups.urgent else self._normal
         waiting.extend((groups, index) for index in range(len(groups.messages)))
-        for _ in range(min(len(groups.messages), self._most - len(self._running))):
+        for _ in range(min(len(groups.messages), self._most - self._open)):
+            self._open += 1
             lane = asyncio.ensure_future(self._run())
-            self._running.add(lane)
-            lane.add_done_callback(self._running.discard)
+            self._tasks.add(lane)
+            lane.add_done_callback(self._tasks.discard)
         self._watch(min((text.write_before for text in groups.messages), default=math.inf))
 
     async def _run(self) -> None:
         while waiting := self._urgent or self._normal:
             groups, index = waiting.popleft()
             groups.put(index, await self._send(groups.messages[index]))
+        # Here, and not once the task is over: a text that comes before that would find no lane.
+        self._open -= 1
 
     def _watch(self, earliest: float) -> None:
         """Look after those that wait at this time, a reading of the monotonic clock."""
