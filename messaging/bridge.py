@@ -17,7 +17,7 @@ from messaging.settings import Settings
 from messaging.steps.preparing import prepare_jobs
 
 PATIENCE = timedelta(seconds=8)
-"""How long a run waits for its turn; shorter than runs last, so that they never pile up."""
+"""How long a run waits for its turn before it looks without it, and waits again."""
 _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
@@ -45,14 +45,24 @@ def chunks(
     """For a while, yields what Celery is to send, a chunk a task, as entries come in.
 
     `room` says how many more tasks the lane's Celery queue may hold. One bridge is at work on a
-    lane, and another waits for its turn. One that does not get it looks once all the same: two
+    lane, and another waits for its turn. One that has waited for long looks all the same: two
     at once are harmless, and a turn that is never given back must not stop the lane.
+
+    The time spent waiting counts: else each run would end later than the one before, until one
+    of them had waited for too long and the lane was left alone.
     """
-    with bell.turn(rt.settings, lane, patience) as rung:
-        until = rt.monotonic() + lasting.total_seconds()
-        yield from _look(rt, lane, room(), rung)
-        while rung and rt.monotonic() < until and not rt.stopping.is_set():
+    until = rt.monotonic() + lasting.total_seconds()
+
+    def goes_on() -> bool:
+        return rt.monotonic() < until and not rt.stopping.is_set()
+
+    while True:
+        with bell.turn(rt.settings, lane, patience) as rung:
             yield from _look(rt, lane, room(), rung)
+            while rung and goes_on():
+                yield from _look(rt, lane, room(), rung)
+        if not goes_on():
+            return
 
 
 def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:

@@ -1,6 +1,8 @@
 """The bridge: what it leases, prepares, adopts, buries and hands to Celery."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,13 +15,14 @@ from psycopg.types.json import Jsonb
 from messaging import bridge, runtime
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
+from messaging.local.process import wait_until
 from messaging.postgres import bell
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests.integration.story import TO, entries, insert, row, take, work
 
 Database = Connection[TupleRow]
-A_WHILE = timedelta(seconds=10)
+A_WHILE, ONE_LOOK = timedelta(seconds=10), timedelta(0)
 
 
 def put(db: Database, message: object, queue: str = "sms_queue") -> None:
@@ -155,7 +158,7 @@ def test_a_lane_goes_on_while_somebody_keeps_its_turn(
     insert(db)
     soon = timedelta(milliseconds=1)
     with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
-        assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE, patience=soon)))
+        assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, ONE_LOOK, patience=soon)))
 
 
 def test_a_bare_row_is_prepared_before_it_is_handed_out(rt: Runtime, db: Database) -> None:
@@ -284,3 +287,43 @@ def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> 
         bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as other_lane,
     ):
         assert (True, False, True) == (bool(first), bool(second), bool(other_lane))
+
+
+def test_a_run_that_has_waited_for_its_turn_in_vain_waits_again(
+    settings: Settings, rt: Runtime, db: Database
+) -> None:
+    """The one before it may end any time until this one's own end."""
+    soon = timedelta(milliseconds=50)
+    first = insert(db)
+    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as held:
+        assert held
+        found = bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE, patience=soon)
+        assert first == next(found)[0][0].job_id  # looked at without the turn
+    second = insert(db)
+    assert second == next(found)[0][0].job_id
+    with bell.turn(settings, Lane.NORMAL, soon) as other:
+        assert other is None  # the turn is the run's now
+
+
+def test_the_time_that_a_run_waits_for_its_turn_is_its_own(
+    settings: Settings, rt: Runtime, db: Database
+) -> None:
+    """With the wait on top, runs would end later and later, until one found no turn at all."""
+    lasting = timedelta(milliseconds=200)
+    asked: list[int] = []
+
+    def room() -> int:
+        asked.append(1)
+        return 0
+
+    def waits() -> bool:
+        return bool(db.execute("select 1 from pg_locks where not granted").fetchall())
+
+    with ThreadPoolExecutor(1) as pool:
+        with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
+            run = pool.submit(lambda: list(bridge.chunks(rt, Lane.NORMAL, room, lasting)))
+            assert wait_until(waits, limit=5)
+            over = time.monotonic() + lasting.total_seconds()
+            assert wait_until(lambda: time.monotonic() > over, limit=5)
+        assert [] == run.result()
+    assert 1 == len(asked)
