@@ -102,17 +102,20 @@ def call(stack: Stack, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             caller.kill()
 
 
-def test_a_text_whose_time_comes_without_beat_is_sent_when_there_is_one(
+def test_a_text_whose_time_comes_without_beat_is_sent_when_a_bridge_starts(
     stack: Stack, gates: Gates
 ) -> None:
+    """It does not wait for beat: what a killed bridge had begun would rest for up to 20 s."""
     play = Play(stack, gates, "Beat killed", {"before its time": Scene(ending=ONCE)})
     stack.children["beat"].kill()
     time = now(stack) + timedelta(seconds=22)  # the runs that it has started last 20
     play.enqueue("before its time", scheduled_for=time)
     stack.wait_until(lambda: now(stack) > time)
     play.wait_until("before its time", "status = 'scheduled'")
-    stack.children["beat"].start()
+    stack.children["bridge"].kill()
+    stack.children["bridge"].start()
     assert_ends(stack, play.ids["before its time"], ONCE)
+    stack.children["beat"].start()
 
 
 def test_texts_that_wait_in_valkey_when_it_is_killed_are_handed_out_again(
