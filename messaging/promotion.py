@@ -4,8 +4,8 @@ from messaging import events
 from messaging.postgres import jobs
 from messaging.runtime import Runtime
 
-_BATCH = 1000
-_MOST = 50_000
+_BATCH = 5000
+_MOST = 100_000
 """Jobs in one go: what is left waits for the next second, so that no task runs for long."""
 
 
