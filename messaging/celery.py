@@ -17,8 +17,6 @@ from messaging import events, runtime
 from messaging.garbage import collect_seldom
 from messaging.settings import current
 
-_UPKEEP = {"queue": "upkeep"}
-
 app = Celery("messaging", include=["messaging.tasks"])
 app.config_from_object("celeryconfig")
 
@@ -56,7 +54,8 @@ class _BeginAtOnce(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
     def start(self, parent: Any) -> None:
         taken = {queue.name for queue in parent.task_consumer.queues}
         for entry in app.conf.beat_schedule.values():
-            if app.conf.task_routes.get(entry["task"], _UPKEEP)["queue"] in taken:
+            route = app.conf.task_routes.get(entry["task"], {})
+            if route.get("queue", app.conf.task_default_queue) in taken:
                 app.send_task(entry["task"], entry["args"], entry["kwargs"], **entry["options"])
 
 

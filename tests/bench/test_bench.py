@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from messaging.local.bench import PARTS, BenchOptions, run
 sys.exit(run(BenchOptions(
-    messages=10, latency=timedelta(0), runs=1, idle=timedelta(seconds=3), report=Path(sys.argv[1]),
+    messages=10, latency=timedelta(0), runs=1, idle=timedelta(seconds=1), report=Path(sys.argv[1]),
     has_urgent=True, backlog=200, only=PARTS, rows=500, workers=(1, 2), chart=Path(sys.argv[2]),
 )))
 """
