@@ -173,6 +173,7 @@ class Link:
         self._ways = (Way(terms, loop), Way(terms, loop))
         self._sides: tuple[Side, ...] = ()
         self._left = 2
+        self._wanted = True
         self._connecting: asyncio.Task[None] | None = None
 
     def open(self, target: tuple[str, int]) -> None:
@@ -183,6 +184,7 @@ class Link:
 
     def reset(self) -> None:
         """Close both sockets with RST."""
+        self._wanted = False
         if self._sides:
             for side in self._sides:
                 side.reset()
@@ -208,7 +210,8 @@ class Link:
         await self._loop.sock_connect(server, target)
 
     def _go_on(self, connecting: asyncio.Task[None]) -> None:
-        if connecting.cancelled() or connecting.exception():
+        # A task that has just ended can't be canceled any more.
+        if not self._wanted or connecting.cancelled() or connecting.exception():
             self._give_up()
             return
         there, back = self._ways

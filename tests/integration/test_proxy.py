@@ -1,5 +1,6 @@
 """The TCP proxy: what clients see in each mode, and what the target gets."""
 
+import asyncio
 import socket
 import socketserver
 import threading
@@ -9,6 +10,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from messaging.local.link import Link, Terms
+from messaging.local.loops import fast_loop
 from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.process import wait_until
 from messaging.local.proxy import Proxy
@@ -181,6 +184,23 @@ def test_cut_counts_the_connections_that_it_resets(proxy: Proxy) -> None:
     assert ((20, 0), {"reset"}) == (counts, {answer(plug) for plug in plugs})
     for plug in plugs:
         plug.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_a_link_can_be_reset_at_each_turn_of_its_beginning(echo: Echo, turns: int) -> None:
+    async def reset_then() -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        there, client = socket.socketpair()
+        with client:
+            link = Link(there, Terms(), loop, lambda _: ended.set())
+            link.open(echo.address)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            link.reset()
+            await asyncio.wait_for(ended.wait(), LIMIT)
+
+    with asyncio.Runner(loop_factory=fast_loop) as runner:
+        runner.run(reset_then())
 
 
 def test_delayed_chunks_arrive_later_in_order_and_not_one_by_one(
