@@ -73,7 +73,7 @@ class Line:
         received = b""
         while received.count(b"subresource_uris") < len(bodies):
             received += self._http.sock.recv(65536)
-        return [one.partition(b'"')[0].decode() for one in received.split(b'"body": "')[1:]]
+        return [one.partition(b'"')[0].decode() for one in received.split(b'"body":"')[1:]]
 
     def ask(self, method: str, path: str, content: str | None = None) -> Answer:
         """Any request, with the account's credentials."""

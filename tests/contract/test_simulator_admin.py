@@ -12,6 +12,7 @@ import pytest
 from messaging.local.simulator import DEFAULT_NUMBER, Config, Kind, Rule, Simulator
 from messaging.local.simulator.connection import Connection
 from messaging.local.simulator.exchange import open_exchange
+from messaging.local.simulator.heads import Heads
 from messaging.local.simulator.serving import serve
 from tests.contract.simulator_client import TO, Answer, Line, admin, client_of, eventually
 from tests.contract.simulator_webhook import webhook
@@ -282,7 +283,7 @@ async def _ask_from_elsewhere() -> bytes:
     with theirs:
         theirs.setblocking(False)
         await loop.connect_accepted_socket(
-            lambda: Connection(lambda turn: serve(exchange, turn), set()), ours
+            lambda: Connection(lambda turn: serve(exchange, turn), set(), Heads()), ours
         )
         await loop.sock_sendall(theirs, b"GET /_simulator/health HTTP/1.1\r\n\r\n")
         answer = await loop.sock_recv(theirs, 65536)

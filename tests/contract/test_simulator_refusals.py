@@ -1,5 +1,6 @@
 """What the simulator refuses, with Twilio's code and status."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -139,8 +140,8 @@ def test_a_schedule_without_a_messaging_service_is_dropped_and_the_text_sent_at_
 
 def test_an_error_says_where_to_read_more(client: Any) -> None:
     response = client.request("GET", f"{client.api.base_url}/2010-04-01/Nothing.json")
-    assert (404, "20404", True) == (
+    assert (404, 20404, True) == (
         response.status_code,
-        response.text.partition('"code": ')[2][:5],
+        json.loads(response.text)["code"],
         "https://www.twilio.com/docs/errors/20404" in response.text,
     )

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import httptools
 
+from messaging.local.simulator.heads import Heads
 from messaging.local.simulator.requests import Request, Response
 
 LARGEST_BODY: Final = 1_000_000
@@ -86,9 +87,13 @@ class Turn:
 class Connection(asyncio.Protocol):
     """A client's connection. Requests on it are served one after the other."""
 
-    def __init__(self, serve: Callable[[Turn], None], open_ones: set["Connection"]) -> None:
+    def __init__(
+        self, serve: Callable[[Turn], None], open_ones: set["Connection"], heads: Heads
+    ) -> None:
         self._serve = serve
         self._open_ones = open_ones
+        self._heads = heads
+        self._between = True
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request] = deque()
         self._turn: Turn | None = None
@@ -106,10 +111,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what is no HTTP closes the connection."""
+        began_between = self._between
+        if began_between and (request := self._heads.request(data)):
+            self._take(request)
+            return
+        self._last: Request | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._transport.close()
+            return
+        if began_between and self._between and self._last:
+            self._heads.learn(data, self._last)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being served."""
@@ -123,6 +136,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Start a request."""
+        self._between = False
         self._url = b""
         self._authorization = b""
         self._content = b""
@@ -146,18 +160,22 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def on_message_complete(self) -> None:
-        """Serve the request, now or when those before it are answered."""
+        """Make a request of what came."""
         path, _, query = self._url.decode("ascii", "replace").partition("?")
-        self._waiting.append(
-            Request(
-                method=self._parser.get_method().decode(),
-                path=path,
-                query=query,
-                authorization=self._authorization,
-                body=self._content,
-                keep_alive=self._parser.should_keep_alive(),
-            )
+        self._between = True
+        self._last = Request(
+            method=self._parser.get_method().decode(),
+            path=path,
+            query=query,
+            authorization=self._authorization,
+            body=self._content,
+            keep_alive=self._parser.should_keep_alive(),
         )
+        self._take(self._last)
+
+    def _take(self, request: Request) -> None:
+        """Serve a request, now or when those before it are answered."""
+        self._waiting.append(request)
         if self._turn is None:
             self._next()
 

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -143,6 +144,7 @@ def _check_sender(wish: Wish, config: Config) -> Refusal | None:
     return refusal(code, sender=wish.sender) if code else None
 
 
+@lru_cache(maxsize=256)
 def _may_send(sender: str) -> bool:
     kinds = (_PHONE, _SHORT_CODE, _SENDER_NAME, _CHANNEL)
     return any(kind.fullmatch(sender) for kind in kinds)

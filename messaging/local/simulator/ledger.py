@@ -35,6 +35,11 @@ class Ledger:
             self._take(message)
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing changes any more."""
+        return self._closed
+
+    @property
     def messages(self) -> Sequence[Message]:
         """Every message, outbound and inbound, in the order in which it was accepted."""
         return self._messages

@@ -16,6 +16,7 @@ from messaging.local.simulator.config import Config
 from messaging.local.simulator.connection import Connection, Turn
 from messaging.local.simulator.exchange import open_exchange
 from messaging.local.simulator.faults import Faults
+from messaging.local.simulator.heads import Heads
 from messaging.local.simulator.holds import Holds
 from messaging.local.simulator.inbound import Inbound, Received, receive
 from messaging.local.simulator.ledger import Ledger
@@ -35,6 +36,7 @@ class Simulator:
     def __init__(self, config: Config | None = None) -> None:
         self._wanted = config or Config()
         self._open: set[Connection] = set()
+        self._heads = Heads()
 
     @classmethod
     @contextlib.contextmanager
@@ -148,7 +150,7 @@ class Simulator:
             client.close()
 
     def _new_connection(self) -> Connection:
-        return Connection(self._serve, self._open)
+        return Connection(self._serve, self._open, self._heads)
 
     def _serve(self, turn: Turn) -> None:
         serve(self._exchange, turn)

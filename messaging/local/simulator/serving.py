@@ -26,7 +26,11 @@ def serve(exchange: Exchange, turn: Turn) -> None:
         return
     exchange.busy += 1
     turn.on_end = exchange.one_less
-    exchange.spawn(_serve_slowly(exchange, turn, number, rule))
+    if rule is None:
+        wait = exchange.config.latency_ms / 1000
+        exchange.loop.call_later(wait, _serve_late, exchange, turn, number)
+    else:
+        exchange.spawn(_serve_wrongly(exchange, turn, number, rule))
 
 
 def _rule(exchange: Exchange, turn: Turn) -> Rule | None:
@@ -42,13 +46,15 @@ def _rule(exchange: Exchange, turn: Turn) -> Rule | None:
     return exchange.faults.draw(Moment.REQUEST, subject)
 
 
-async def _serve_slowly(exchange: Exchange, turn: Turn, number: int, rule: Rule | None) -> None:
+def _serve_late(exchange: Exchange, turn: Turn, number: int) -> None:
+    if not exchange.ledger.closed:
+        turn.answer(api.answer(exchange, turn.request, number))
+
+
+async def _serve_wrongly(exchange: Exchange, turn: Turn, number: int, rule: Rule) -> None:
     await asyncio.sleep(exchange.config.latency_ms / 1000)
 
     def accept() -> Response:
         return api.answer(exchange, turn.request, number)
 
-    if rule is None:
-        turn.answer(accept())
-    else:
-        await misbehaviour.of(rule.kind)(exchange, turn, accept, rule)
+    await misbehaviour.of(rule.kind)(exchange, turn, accept, rule)
