@@ -13,7 +13,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from messaging import events, runtime
+from messaging import events, runtime, watching
 from messaging.garbage import collect_seldom
 from messaging.settings import current
 
@@ -60,6 +60,7 @@ class _BeginAtOnce(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
 
 
 app.steps["consumer"].add(_BeginAtOnce)
+app.steps["worker"].add(watching.WorkerHeart)
 
 
 @beat_init.connect
@@ -67,6 +68,12 @@ def _begin_at_once(sender: Any, **_: Any) -> None:
     """Every periodic task runs when beat starts, too: beat does not know when it was last run."""
     for entry in sender.scheduler.schedule.values():
         entry.last_run_at -= entry.schedule.run_every
+
+
+@beat_init.connect
+def _watch(sender: Any, **_: Any) -> None:
+    """Beat gives signs of life as long as its scheduler ticks."""
+    watching.watch_beat(sender, app)
 
 
 __all__ = ["app"]

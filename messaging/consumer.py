@@ -55,8 +55,19 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """Celery forgets here what it has not begun. A chunk that begins all the same, at this
         very moment, is a second hint for the same jobs, and harmless.
         """
-        _give_back(list(self._not_begun()))
+        self.give_back()
         super().on_close()
+
+    def give_back(self) -> None:
+        """Gives back the chunks that it has taken and not begun: others send their jobs at once."""
+        _give_back(list(self._not_begun()))
+
+    def has_room(self, threads: int) -> bool:
+        """Whether it would take another task now. May be asked from any thread."""
+        active = len(state.active_requests)
+        held = sum(len(bucket.contents) for bucket in list(self.task_buckets.values()) if bucket)
+        fetched = max(0, len(state.reserved_requests) - active) + held
+        return active < threads and fetched < self.max_prefetch_count
 
     def connect(self) -> Connection:
         """The connection to consume from, which puts nothing back into Redis by itself.

@@ -203,3 +203,33 @@ def infrastructure_lost(*, part: Literal["postgres", "redis", "broker"], reason:
 def infrastructure_back(*, part: str, seconds: float, failures: int) -> None:
     """It answers again, `seconds` after the first failure, and what has waited goes on."""
     _log.warning("infrastructure_back", part=part, seconds=round(seconds, 1), failures=failures)
+
+
+def alert_fired(*, name: str, subject: str, value: float, what: str) -> None:
+    """Something has been wrong for a while, and a person should know."""
+    _log.error("alert_fired", name=name, subject=subject, value=value, what=what)
+
+
+def alert_resolved(*, name: str, subject: str, value: float) -> None:
+    """It has been well again for a while."""
+    _log.warning("alert_resolved", name=name, subject=subject, value=value)
+
+
+def alert_untold(*, channel: str, name: str, attempts: int, reason: str) -> None:
+    """A channel did not take the news of an alert; it is tried again."""
+    _log.warning("alert_untold", channel=channel, name=name, attempts=attempts, reason=reason)
+
+
+def alerts_given_up(*, notices: int) -> None:
+    """News of alerts were tried for a day, and are given up."""
+    _log.error("alerts_given_up", notices=notices)
+
+
+def standstill_noticed(*, process: str, seconds: float, reason: str) -> None:
+    """This process has ceased to work and ends itself, to be started anew."""
+    _log.error("standstill_noticed", process=process, seconds=seconds, reason=reason)
+
+
+def pulse_failed(*, process: str, reason: str) -> None:
+    """This process could not show that it lives, or not look whether all is well."""
+    _log.error("pulse_failed", process=process, reason=reason)

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
     ConfigDict,
-    Field,
     SecretStr,
     ValidationError,
     field_validator,
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from messaging.errors import Misconfigured
+from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
     TWILIO_GIVES_UP,
     DraftSettings,
@@ -37,6 +37,8 @@ from messaging.setting_groups import (
 
 # The last base's fields come first.
 class Settings(
+    RunningSettings,
+    LifeSettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,
@@ -48,30 +50,6 @@ class Settings(
     """Everything that can be set. Times are in seconds unless the name says otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
-
-    # Running
-    host: str = Field(
-        "127.0.0.1",
-        validation_alias=AliasChoices("MESSAGING_HOST"),
-        description="The address that the web process listens on.",
-    )
-    port: int = Field(
-        8000,
-        ge=0,
-        le=65535,
-        validation_alias=AliasChoices("PORT", "MESSAGING_PORT"),
-        description="The port of the web process.",
-    )
-    log_format: Literal["console", "json"] = Field(
-        "console",
-        validation_alias=AliasChoices("MESSAGING_LOG_FORMAT"),
-        description="console for people, json for machines.",
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO",
-        validation_alias=AliasChoices("MESSAGING_LOG_LEVEL"),
-        description="The least severe line that is printed.",
-    )
 
     @field_validator("database_url", "database_direct_url")
     @classmethod
@@ -111,6 +89,7 @@ class Settings(
         if bool(self.twilio_api_key) != bool(self.twilio_api_secret):
             yield "TWILIO_API_KEY and TWILIO_API_SECRET go together: set both."
         yield from self._misfits_of_times()
+        yield from self.misfits_of_life()
 
     def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from messaging.postgres import alerts
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 from messaging.postgres.queues import Depth, depths
@@ -38,6 +39,10 @@ class Figures:
     waiting: Mapping[str, Waiting]
     queues: Mapping[str, Depth]
     recent: Recent
+    firing: Mapping[str, int]
+    """Alerts that fire, by name."""
+    silences: Mapping[str, float]
+    """For how many seconds the most silent process of each kind has been."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,8 @@ def read(conn: Postgres) -> Figures:
         waiting={row.status: row for row in waiting},
         queues={row.lane: row for row in depths(conn)},
         recent=recent,
+        firing=alerts.firing(conn),
+        silences=alerts.silences(conn),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict
+from threading import Event
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,10 +12,11 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from messaging import receipts
+from messaging import receipts, runtime
 from messaging.domain.receipt import Receipt
 from messaging.errors import Unreachable
 from messaging.postgres import connect
+from messaging.pulse import Heart, called
 from messaging.settings import Settings
 from messaging.web import callbacks, health
 from messaging.web.collector import Collector, Record
@@ -23,6 +25,9 @@ from messaging.web.scrape import Scrape
 
 MAX_REQUEST = 64 * 1024
 """Bytes of a request's body; Twilio's callbacks have about one thousand."""
+
+_LOOP_PATIENCE = 5.0
+"""Seconds in which the event loop of a process that lives goes round."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -34,12 +39,20 @@ def build(settings: Settings) -> FastAPI:
     redis = health.redis_client(settings.redis_url.get_secret_value())
     collector = Collector(_recorder(pool, meters))
     callback = callbacks.StatusCallback(settings, collector, meters)
+    rt = runtime.build(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await pool.open(wait=False)
         flusher = asyncio.create_task(collector.run())
+        heart = Heart(
+            rt, ["web"], called(f"web-{settings.port}"), _answers(asyncio.get_running_loop())
+        )
+        heart.start()
         yield
+        rt.stopping.set()
+        await asyncio.to_thread(heart.stop)
+        rt.close()
         flusher.cancel()
         with suppress(asyncio.CancelledError):
             await flusher
@@ -49,6 +62,7 @@ def build(settings: Settings) -> FastAPI:
     app = _bare(lifespan)
     # add_route and not FastAPI's decorators: the callback needs none of their parsing.
     app.add_route(callbacks.PATH, callback.answer, methods=["POST"])
+    app.add_route("/livez", _alive, methods=["GET"])
     app.add_route("/healthz", _alive, methods=["GET"])
     app.add_route("/readyz", _ready(pool, redis), methods=["GET"])
     app.add_route("/metrics", _metrics(meters, Scrape(settings)), methods=["GET"])
@@ -65,6 +79,17 @@ def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> F
         max_body_size=MAX_REQUEST,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+
+
+def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+    """Asks, from another thread, whether the loop still goes round."""
+
+    def answers() -> bool:
+        heard = Event()
+        loop.call_soon_threadsafe(heard.set)
+        return heard.wait(_LOOP_PATIENCE)
+
+    return answers
 
 
 def _recorder(pool: health.Pool, meters: Meters) -> Record:
@@ -85,10 +110,10 @@ async def _alive(_request: Request) -> Response:
 
 def _ready(pool: health.Pool, redis: Redis) -> Endpoint:
     async def ready(_request: Request) -> Response:
-        parts = await health.parts(pool, redis)
+        parts, firing = await asyncio.gather(health.parts(pool, redis), health.alerts(pool))
         is_ready = all(part.ok for part in parts)
         return JSONResponse(
-            {"ready": is_ready, "parts": [asdict(part) for part in parts]},
+            {"ready": is_ready, "parts": [asdict(part) for part in parts], "alerts": firing},
             status_code=200 if is_ready else 503,
         )
 

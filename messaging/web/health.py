@@ -34,6 +34,16 @@ async def parts(pool: Pool, redis: Redis) -> tuple[Part, ...]:
     return tuple(await asyncio.gather(_database(pool), _redis(redis)))
 
 
+async def alerts(pool: Pool) -> int | None:
+    """How many alerts fire, which makes no process less ready; None where that is not known."""
+    try:
+        async with asyncio.timeout(_PATIENCE), pool.connection() as conn:
+            rows = await (await conn.execute(query("alerts", "firing"))).fetchall()
+    except (psycopg.Error, TimeoutError):
+        return None
+    return sum(int(number) for _, number in rows)
+
+
 def redis_client(url: str) -> Redis:
     """A client that gives up after three seconds instead of trying again."""
     return Redis.from_url(

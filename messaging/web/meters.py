@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, ProcessCollector, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from messaging.domain.alerts import Name
 from messaging.postgres.figures import Figures
 from messaging.postgres.messages import Recorded
 
@@ -63,6 +64,7 @@ class _Gauges(Collector):
             yield from _waiting(figures)
             yield from _queues(figures)
             yield _recent(figures)
+            yield from _watched(figures)
 
 
 def _waiting(figures: Figures) -> Iterator[GaugeMetricFamily]:
@@ -99,3 +101,18 @@ def _recent(figures: Figures) -> GaugeMetricFamily:
     day.add_metric(["undelivered"], recent.undelivered)
     day.add_metric(["failed"], recent.failed)
     return day
+
+
+def _watched(figures: Figures) -> Iterator[GaugeMetricFamily]:
+    firing = GaugeMetricFamily("messaging_alerts", "Alerts that fire.", labels=["alert"])
+    for name in Name:
+        firing.add_metric([name], figures.firing.get(name, 0))
+    silence = GaugeMetricFamily(
+        "messaging_silence_seconds",
+        "Since the last sign of life of the most silent process.",
+        labels=["role"],
+    )
+    for role, seconds in figures.silences.items():
+        silence.add_metric([role], seconds)
+    yield firing
+    yield silence

@@ -16,19 +16,24 @@ STORY = 6
 
 HEIGHT = {
     "errors": 0,
+    "probe": 0,
     "garbage": 0,
     "domain": 1,
     "setting_groups": 1.5,
+    "operating": 1.7,
     "settings": 2,
     "events": 2,
     "postgres": 3,
     "redis": 3,
     "twilio": 3,
+    "channels": 3,
     "outages": 3,
     "company": 3,
     "runtime": 4,
     "steps": 5,
-    "celery": 7,
+    "pulse": 6.5,
+    "watching": 7,
+    "celery": 7.5,
     "line": 7,
     "rounds": 7,
     "celeryconfig": 7,
@@ -44,7 +49,17 @@ HEIGHT = {
 
 SIDEWAYS = {("events", "settings"): "how loud events are is a setting"}
 
-CELERY = {"celery", "line", "celeryconfig", "consumer", "rounds", "tasks", "commands", "local"}
+CELERY = {
+    "celery",
+    "watching",
+    "line",
+    "celeryconfig",
+    "consumer",
+    "rounds",
+    "tasks",
+    "commands",
+    "local",
+}
 ONLY_IN = {
     "celery": CELERY,
     "kombu": CELERY,

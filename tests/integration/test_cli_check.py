@@ -24,8 +24,8 @@ from tests.integration.command_line import CommandLine, Ran
 
 Database = Connection[TupleRow]
 PARTS = [
-    "settings", "database", "migrations", "pgmq", "queues", "clock", "redis", "sending", "workers",
-    "bridge", "beat", "twilio", "sender", "callback",
+    "settings", "database", "migrations", "pgmq", "queues", "clock", "alerts", "redis", "sending",
+    "workers", "bridge", "beat", "twilio", "sender", "callback",
 ]  # fmt: skip
 
 TAKES_EVERYTHING = replace(
@@ -118,7 +118,9 @@ def test_everything_else_is_looked_at_when_the_servers_are_away(messaging: Comma
         REDIS_URL=f"redis://:s3cret@127.0.0.1:{any_free()}/0",
     )
     ran = messaging("check", "--json")
-    unknown = ("migrations", "pgmq", "queues", "clock", "sending", "workers", "bridge", "beat")
+    unknown = (
+        "migrations", "pgmq", "queues", "clock", "alerts", "sending", "workers", "bridge", "beat",
+    )  # fmt: skip
     assert {
         **dict.fromkeys(PARTS, "ok"),
         **dict.fromkeys(("database", "redis"), "trouble"),
@@ -136,7 +138,7 @@ def test_everything_else_is_looked_at_when_nothing_is_set_up(
     assert {
         **dict.fromkeys(PARTS, "ok"),
         **dict.fromkeys(("migrations", "pgmq", "workers", "bridge", "beat", "twilio"), "trouble"),
-        **dict.fromkeys(("queues", "sender"), "skipped"),
+        **dict.fromkeys(("queues", "alerts", "sender"), "skipped"),
     } == states(ran)
     assert "Run `messaging migrate`." == findings(ran)["migrations"]["advice"]
 

@@ -21,7 +21,10 @@ from tests.integration.story import TO, entries, insert, kinds
 
 LATER = datetime(2090, 1, 1, tzinfo=UTC)
 ANN, BOB = UUID(int=1), UUID(int=2)
-TABLES = ("message_jobs", "message_templates", "messaging.message_events")
+WATCHED = (
+    "messaging.heartbeats", "messaging.watches", "messaging.alerts", "messaging.alert_notices",
+)  # fmt: skip
+TABLES = ("message_jobs", "message_templates", "messaging.message_events", *WATCHED)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,8 @@ def test_a_user_reads_only_its_own_messages(db: Database) -> None:
         "select messaging.settle('[]')",
         "select messaging.record_receipts('[]')",
         "select messaging.promote(1)",
+        "select messaging.heartbeat('a', '{beat}', 0, '0')",
+        *(f"select from {table}" for table in WATCHED),
     ],
 )
 def test_a_user_does_nothing_but_read(db: Database, statement: str) -> None:
@@ -190,7 +195,9 @@ def test_the_service_role_decides_about_what_is_held(db: Database) -> None:
         assert [{"job_id": str(id)}] == entries(db)
 
 
-@pytest.mark.parametrize("view", ["sent_today", "failed_recently", "held_messages"])
+@pytest.mark.parametrize(
+    "view", ["sent_today", "failed_recently", "held_messages", "heartbeats", "alerts"]
+)
 def test_the_service_role_reads_the_dashboard(db: Database, view: str) -> None:
     with signed_in(db, "service_role"):
         assert not refused(db, f"select from messaging.{view}")

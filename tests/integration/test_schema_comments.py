@@ -43,8 +43,12 @@ def names(db: Database, statement: str) -> list[str]:
 
 def test_our_tables_and_views_are_these(db: Database) -> None:
     expected = [
+        "messaging.alert_notices",
+        "messaging.alerts",
+        "messaging.heartbeats",
         "messaging.message_events",
         "messaging.schema_migrations",
+        "messaging.watches",
         "public.message_jobs",
         "public.message_templates",
     ]

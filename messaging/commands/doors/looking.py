@@ -1,4 +1,4 @@
-"""`show`, `explain`, `queues`, `stats`: looking, without changing anything."""
+"""`show`, `explain`, `queues`, `stats`, `alerts`: looking, without changing anything."""
 
 import typer
 
@@ -12,6 +12,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(cls=Command, rich_help_panel=MESSAGES)(explain)
     app.command(cls=Command, rich_help_panel=FIGURES)(queues)
     app.command(cls=Command, rich_help_panel=FIGURES)(stats)
+    app.command(cls=Command, rich_help_panel=FIGURES)(alerts)
 
 
 def show(id: MessageId, full: Full = False, json: Json = False) -> ExitCode:
@@ -44,3 +45,11 @@ def stats(json: Json = False) -> ExitCode:
     from messaging.commands.screen import Screen
 
     return counting.stats(Screen(json=json))
+
+
+def alerts(json: Json = False) -> ExitCode:
+    """List the alerts that fire, since when, and what to do about them."""
+    from messaging.commands import alerting
+    from messaging.commands.screen import Screen
+
+    return alerting.show_alerts(Screen(json=json))

@@ -1,4 +1,4 @@
-"""`up`, `simulator`, `migrate`, `check`: what runs the service, and looks whether it can."""
+"""`up`, `simulator`, `migrate`, `check`, `probe`: what runs the service, and looks at it."""
 
 import os
 from pathlib import Path
@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     )(simulator)
     app.command(cls=Command, rich_help_panel=RUN)(migrate)
     app.command(cls=Command, rich_help_panel=RUN)(check)
+    app.command(cls=Command, rich_help_panel=RUN)(probe)
 
 
 def up(
@@ -106,3 +107,12 @@ def check(json: Json = False) -> ExitCode:
     from messaging.commands.screen import Screen
 
     return checking.check(Screen(json=json))
+
+
+def probe(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="web, worker, bridge or beat.")],
+) -> int:
+    """Tell whether the processes of this machine live, for Compose and Kubernetes."""
+    from messaging import probe as the_probe
+
+    return the_probe.main([role])
