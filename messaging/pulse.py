@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 import psycopg
 
@@ -22,6 +21,7 @@ from messaging.postgres import heartbeats
 from messaging.postgres.connect import AWAY
 from messaging.probe import Pulse
 from messaging.runtime import Runtime
+from messaging.settings import Settings
 
 _MISSED = 4
 """Signs of life that a process may leave out before a probe counts it as hanging."""
@@ -165,9 +165,9 @@ class Heart:
             events.pulse_failed(process=self._name, reason=reason)
 
 
-def looks(seconds: float, rt: Runtime) -> int:
+def looks_in(seconds: float, settings: Settings) -> int:
     """How many looks at itself a process has in so many seconds; at least two."""
-    return max(2, math.ceil(timedelta(seconds=seconds) / timedelta(seconds=rt.settings.pulse)))
+    return max(2, math.ceil(seconds / settings.pulse))
 
 
 def called(what: str) -> str:

@@ -14,7 +14,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 from messaging import runtime
 from messaging.domain.liveness import Look, Standstill
-from messaging.pulse import Heart, called, looks
+from messaging.pulse import Heart, called, looks_in
 
 _UPKEEP = {"bridge", "upkeep"}
 """The queues of the bridge; those who take from any other are workers."""
@@ -77,7 +77,7 @@ class WorkerHeart(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has 
         rt = runtime.current()
         self._worker = parent
         self._broker = Broker(parent.app)
-        self._standstill = Standstill(most=looks(rt.settings.stuck_after, rt))
+        self._standstill = Standstill(most=looks_in(rt.settings.stuck_after, rt.settings))
         self._heart = Heart(rt, roles_of(self._queues()), parent.hostname, self._lives)
         self._heart.start()
 
@@ -122,7 +122,7 @@ def watch_beat(service: Any, app: Celery) -> None:
     """
     rt = runtime.current()
     broker = Broker(app)
-    standstill = Standstill(most=looks(max(rt.settings.stuck_after, _LONGEST_TICK), rt))
+    standstill = Standstill(most=looks_in(max(rt.settings.stuck_after, _LONGEST_TICK), rt.settings))
 
     def look() -> Look:
         ticked = round(1000 * (service._last_tick or 0))
