@@ -1,7 +1,8 @@
 """`messaging probe ROLE`: whether the processes of this machine live, asked for next to nothing.
 
 Each process says in a small file until when it counts as alive, and writes it again every few
-seconds. A probe reads the files; it imports nothing of ours, since it runs again and again.
+seconds. A probe reads the files. It runs again and again for ever, so it imports nothing of ours
+and little of Python: `dataclasses`, `pathlib` and `tempfile` alone would double what it costs.
 
 The times are of the monotonic clock, which all processes of a machine share on Linux and macOS
 and which no one can set.
@@ -9,86 +10,91 @@ and which no one can set.
 
 import os
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 ROLES = ("web", "worker", "bridge", "beat")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """What a process says of itself: until when it counts as alive, on the monotonic clock."""
-
-    role: str
-    pid: int
-    process: str
-    until: float
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        return folder() / f"{self.role}-{self.pid}"
-
-    def write(self) -> None:
-        """Says so. Raises OSError where it cannot."""
-        folder().mkdir(mode=0o700, exist_ok=True)
-        new = self.path.with_suffix(".new")
-        new.write_text(f"{self.until:.3f} {self.process}", encoding="utf-8")
-        new.replace(self.path)
-
-    def is_gone(self) -> bool:
-        """Whether there is no such process any more."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
+def write(role: str, process: str, until: float) -> None:
+    """Says that this process counts as alive until then. Raises OSError where it cannot."""
+    os.makedirs(folder(), mode=0o700, exist_ok=True)
+    path = _path(role, os.getpid())
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(f"{until:.3f} {process}")
+    os.replace(f"{path}.new", path)
 
 
-def folder() -> Path:
-    """Where the files are: TMPDIR tells another place."""
-    return Path(tempfile.gettempdir()) / f"messaging-{os.getuid()}"
-
-
-def pulses(role: str) -> Iterator[Pulse]:
-    """What the processes of a role said last, those that are gone included."""
-    for path in sorted(folder().glob(f"{role}-*")):
-        number = path.name.removeprefix(f"{role}-")
-        try:
-            until, _, process = path.read_text(encoding="utf-8").partition(" ")
-            found = Pulse(role=role, pid=int(number), process=process, until=float(until))
-        except (OSError, ValueError):  # just being written, or just removed
-            continue
-        yield found
+def remove(role: str) -> None:
+    """Takes back what this process said: it ends."""
+    _unlink(_path(role, os.getpid()))
 
 
 def clear(role: str) -> list[str]:
-    """Removes the files of processes that are gone, and returns what these were called."""
-    gone = [pulse for pulse in pulses(role) if pulse.is_gone()]
-    for pulse in gone:
-        pulse.path.unlink(missing_ok=True)
-    return [pulse.process for pulse in gone]
+    """Removes what processes said that are gone, and returns what these were called."""
+    gone = [(pid, process) for pid, _, process in _said(role) if not _is_there(pid)]
+    for pid, _ in gone:
+        _unlink(_path(role, pid))
+    return [process for _, process in gone]
 
 
 def probe(role: str) -> tuple[int, str]:
     """0 where all processes of this role live, else 1; and a sentence."""
     now = time.monotonic()
-    living = [pulse for pulse in pulses(role) if not pulse.is_gone()]
-    if not living:
+    running = [(pid, until, process) for pid, until, process in _said(role) if _is_there(pid)]
+    if not running:
         return 1, f"No {role} runs here, or it has not begun yet."
-    silent = [pulse for pulse in living if pulse.until < now]
+    silent = [f"{process} (process {pid})" for pid, until, process in running if until < now]
     if silent:
-        names = ", ".join(f"{pulse.process} (process {pulse.pid})" for pulse in silent)
-        return 1, f"Without a sign of life: {names}. Restart it."
-    return 0, f"Alive: {', '.join(pulse.process for pulse in living)}."
+        return 1, f"Without a sign of life: {', '.join(silent)}. Restart it."
+    return 0, f"Alive: {', '.join(process for _, _, process in running)}."
 
 
-def main(words: Sequence[str]) -> int:
+def folder() -> str:
+    """Where the files are, for this user alone: below TMPDIR, as for other temporary files."""
+    return f"{os.environ.get('TMPDIR') or '/tmp'}/messaging-{os.getuid()}"  # noqa: S108
+
+
+def _path(role: str, pid: int) -> str:
+    return f"{folder()}/{role}-{pid}"
+
+
+def _said(role: str) -> list[tuple[int, float, str]]:
+    """What the processes of a role said last: process id, until when, name."""
+    try:
+        names = sorted(os.listdir(folder()))
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        kind, _, number = name.partition("-")
+        try:
+            if kind == role:
+                with open(f"{folder()}/{name}", encoding="utf-8") as file:
+                    until, _, process = file.read().partition(" ")
+                found.append((int(number), float(until), process))
+        except (OSError, ValueError):  # just being written, or just removed
+            continue
+    return found
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def main(words: list[str]) -> int:
     """Probes the one role that is named; 2 where none is."""
     if len(words) != 1 or words[0] not in ROLES:
         print(f"Usage: messaging probe {'|'.join(ROLES)}", file=sys.stderr)  # noqa: T201

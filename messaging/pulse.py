@@ -19,7 +19,6 @@ from messaging import alerting, events, probe
 from messaging.outages import reason_of
 from messaging.postgres import heartbeats
 from messaging.postgres.connect import AWAY
-from messaging.probe import Pulse
 from messaging.runtime import Runtime
 from messaging.settings import Settings
 
@@ -82,8 +81,8 @@ class Heart:
         if self._stopped.is_set():
             return
         self._stopped.set()
-        for pulse in self._pulses():
-            pulse.path.unlink(missing_ok=True)
+        for role in self._roles:
+            probe.remove(role)
         self._beating.join(1.0)
         self._forget()
 
@@ -110,17 +109,11 @@ class Heart:
                 self._beating.run()
             self._stopped.wait(self._rt.settings.pulse)
 
-    def _pulses(self) -> list[Pulse]:
-        until = self._rt.monotonic() + _MISSED * self._rt.settings.pulse
-        return [
-            Pulse(role=role, pid=os.getpid(), process=self._name, until=until)
-            for role in self._roles
-        ]
-
     def _show(self) -> None:
+        until = self._rt.monotonic() + _MISSED * self._rt.settings.pulse
         try:
-            for pulse in self._pulses():
-                pulse.write()
+            for role in self._roles:
+                probe.write(role, self._name, until)
         except OSError as error:
             self._complain(error)
 

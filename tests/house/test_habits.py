@@ -22,6 +22,7 @@ CLOCKS = {
 
 ENVIRONMENT = {
     "messaging/settings.py": "the only reader",
+    "messaging/probe.py": "reads TMPDIR, as tempfile does, without its imports",
     "messaging/local/": "makes environments for the processes that it starts",
     "messaging/commands/doors/running.py": "hands it to the simulator, which may run alone",
 }

@@ -8,7 +8,6 @@ import pytest
 
 from messaging import probe
 from messaging.domain.liveness import Look, Standstill
-from messaging.probe import Pulse
 
 IDLE = Look(waiting=0, done=(1,), has_room=True)
 STILL = Look(waiting=5, done=(1,), has_room=True)
@@ -43,52 +42,60 @@ def test_only_one_that_stands_still_without_a_reason_is_stuck(
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    probe.write("beat", "beat@here", 0)  # makes the folder; of another role
+    (folder,) = tmp_path.iterdir()
+    return folder
 
 
-def pulse(*, left: float, pid: int | None = None, process: str = "worker-1@here") -> Pulse:
-    """What a process says that counts as alive for so many seconds from now."""
-    until = time.monotonic() + left
-    return Pulse(role="worker", pid=pid or os.getpid(), process=process, until=until)
+def says(
+    here: Path, *, left: float, pid: int | None = None, process: str = "worker-1@here"
+) -> None:
+    """A worker that counts as alive for so many seconds from now."""
+    (here / f"worker-{pid or os.getpid()}").write_text(f"{time.monotonic() + left} {process}")
 
 
-@pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ([], (1, "No worker runs here, or it has not begun yet.")),
-        ([pulse(left=900)], (0, "Alive: worker-1@here.")),
-        (
-            [pulse(left=-1)],
-            (1, f"Without a sign of life: worker-1@here (process {os.getpid()}). Restart it."),
-        ),
-        ([pulse(left=900, pid=GONE)], (1, "No worker runs here, or it has not begun yet.")),
-        ([pulse(left=-1, pid=GONE), pulse(left=900)], (0, "Alive: worker-1@here.")),
-        (
-            [pulse(left=900), pulse(left=-1, pid=os.getppid(), process="worker-2@here")],
-            (1, f"Without a sign of life: worker-2@here (process {os.getppid()}). Restart it."),
-        ),
-    ],
-)
-def test_a_probe_says_who_lives(said: list[Pulse], expected: tuple[int, str]) -> None:
-    for one in said:
-        one.write()
-    assert expected == probe.probe("worker")
+NOBODY = (1, "No worker runs here, or it has not begun yet.")
 
 
-def test_the_folder_of_signs_of_life_is_nobody_elses(here: Path) -> None:
-    pulse(left=9).write()
-    (folder,) = here.iterdir()
-    assert 0o700 == folder.stat().st_mode & 0o777
+def test_a_probe_says_who_lives(here: Path) -> None:
+    assert NOBODY == probe.probe("worker")
+    says(here, left=900, pid=GONE)
+    assert NOBODY == probe.probe("worker")
+    says(here, left=900)
+    (here / f"worker-{os.getpid()}.new").write_text("")
+    assert (0, "Alive: worker-1@here.") == probe.probe("worker")
 
 
-@pytest.mark.usefixtures("here")
-def test_processes_that_are_gone_are_cleared_away_and_named() -> None:
-    pulse(left=9, pid=GONE, process="worker-9@here").write()
-    pulse(left=9).write()
+def test_a_probe_names_who_hangs(here: Path) -> None:
+    says(here, left=900)
+    says(here, left=-1, pid=os.getppid(), process="worker-2@here")
+    who = f"worker-2@here (process {os.getppid()})"
+    assert (1, f"Without a sign of life: {who}. Restart it.") == probe.probe("worker")
+
+
+def test_what_a_process_says_counts_until_it_takes_it_back(here: Path) -> None:
+    probe.write("worker", "worker-1@here", time.monotonic() + 900)
+    assert 0 == probe.probe("worker")[0]
+    probe.write("worker", "worker-1@here", time.monotonic() - 1)
+    assert 1 == probe.probe("worker")[0]
+    probe.remove("worker")
+    assert NOBODY == probe.probe("worker")
+    assert 0o700 == here.stat().st_mode & 0o777
+
+
+def test_processes_that_are_gone_are_cleared_away_and_named(here: Path) -> None:
+    says(here, left=9, pid=GONE, process="worker-9@here")
+    says(here, left=9)
     assert ["worker-9@here"] == probe.clear("worker")
-    assert ["worker-1@here"] == [one.process for one in probe.pulses("worker")]
+    assert [f"beat-{os.getpid()}", f"worker-{os.getpid()}"] == sorted(os.listdir(here))
+
+
+def test_a_probe_before_anything_ran_finds_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert NOBODY == probe.probe("worker")
 
 
 @pytest.mark.parametrize("words", [[], ["flower"], ["worker", "beat"]])
