@@ -90,7 +90,7 @@ def _is_there(pid: int) -> bool:
 def _unlink(path: str) -> None:
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except OSError:  # it is gone
         return
 
 

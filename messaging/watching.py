@@ -5,6 +5,7 @@ One that has ceased to work while there is something to do ends itself; whoever 
 """
 
 import atexit
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -16,7 +17,8 @@ from messaging import runtime
 from messaging.domain.liveness import Look, Standstill
 from messaging.pulse import Heart, called, looks_in
 
-_UPKEEP = {"bridge", "upkeep"}
+_UPKEEP_QUEUE = "upkeep"
+_UPKEEP = {"bridge", _UPKEEP_QUEUE}
 """The queues of the bridge; those who take from any other are workers."""
 _LONGEST_TICK = 30.0
 """Seconds. Beat sleeps for five at most (beat_max_loop_interval)."""
@@ -115,30 +117,35 @@ def roles_of(queues: list[str]) -> list[str]:
     return [role for role, taken in roles if taken]
 
 
+class Ticks:
+    """What beat sees of its own scheduler."""
+
+    def __init__(self, service: Any, broker: Broker, monotonic: Callable[[], float]) -> None:
+        self._service = service
+        self._broker = broker
+        self._monotonic = monotonic
+
+    def look(self) -> Look:
+        """One look. Beat's work is never done: when late, it has something to do as soon as the
+        broker answers; until then it waits.
+        """
+        ticked = self._service._last_tick or 0.0  # celery 5.7 keeps it for its own remote control
+        is_late = self._monotonic() - ticked > _LONGEST_TICK
+        answers = is_late and self._broker.waiting([_UPKEEP_QUEUE]) is not None
+        return Look(waiting=int(answers), done=(round(1000 * ticked),), has_room=True)
+
+
 def watch_beat(service: Any, app: Celery) -> None:
-    """Gives beat's signs of life while its scheduler ticks, and ends a beat that does not.
-
-    One that waits for the broker is left alone.
-    """
+    """Gives beat's signs of life, and ends a beat whose scheduler does not tick for long."""
     rt = runtime.current()
-    broker = Broker(app)
-    standstill = Standstill(most=looks_in(max(rt.settings.stuck_after, _LONGEST_TICK), rt.settings))
-
-    def look() -> Look:
-        ticked = round(1000 * (service._last_tick or 0))
-        is_late = rt.monotonic() - ticked / 1000 > _LONGEST_TICK
-        waiting = broker.waiting(["upkeep"]) if is_late else 0
-        # Beat's own work is never done: it stands still as soon as the broker answers.
-        return Look(
-            waiting=1 if is_late and waiting is not None else waiting,
-            done=(ticked,),
-            has_room=True,
-        )
+    ticks = Ticks(service, Broker(app), rt.monotonic)
+    longest = max(rt.settings.stuck_after, _LONGEST_TICK)
+    standstill = Standstill(most=looks_in(longest, rt.settings))
 
     def lives() -> bool:
-        if standstill.is_stuck(look()):
+        if standstill.is_stuck(ticks.look()):
             reason = "Its scheduler does not tick, though the broker answers."
-            heart.give_up(rt.settings.stuck_after, reason, lambda: False)
+            heart.give_up(longest, reason, lambda: False)
         return True
 
     heart = Heart(rt, ["beat"], called("beat"), lives)

@@ -14,12 +14,13 @@ from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import decisions, doubts, enqueuing, figures, jobs, kept, messages
+from messaging.postgres import alerts, decisions, doubts, enqueuing, figures, jobs, kept, messages
 from messaging.postgres.jobs import Postgres
 from tests.integration.databases import migrated, rolled_back
 
 JOBS, EVENTS = "public.message_jobs", "messaging.message_events"
 MINUTE, HOUR, DAYS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=30)
+LIMITS = {"queue_depth": 50_000, "dead_letters": 1, "in_doubt": 50, "held": 1}
 OFTEN = 8
 """Runs of each statement: after five, Postgres may plan it without looking at the values."""
 
@@ -221,6 +222,7 @@ def own_rows(db: Postgres, run: int) -> None:
         (resolve, "message_jobs_pkey", 10),
         (own_rows, "message_jobs_user", 150),
         (lambda db, _: figures.read(db), "message_jobs_sent_at", 70_000),
+        (lambda db, _: alerts.readings(db, LIMITS, MINUTE), "message_events_pkey", 1300),
         (
             lambda db, _: db.execute("select * from messaging.failed_recently").fetchall(),
             "message_jobs_failed",
@@ -232,7 +234,7 @@ def own_rows(db: Postgres, run: int) -> None:
         "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
         "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
         "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
-        "a user's own rows", "figures", "failed_recently",
+        "a user's own rows", "figures", "readings", "failed_recently",
     ],
 )  # fmt: skip
 def test_a_hot_statement_reads_few_rows_and_by_its_index(
