@@ -18,9 +18,9 @@ from psycopg.rows import TupleRow
 from structlog.testing import capture_logs
 
 from messaging import alerting, runtime
-from messaging.domain.alerts import ADVICE, Change, Ended, Fired, Name
+from messaging.domain.alerts import ADVICE, Change, Ended, Fired, Name, Seen
 from messaging.local.ports import any_free
-from messaging.postgres import heartbeats
+from messaging.postgres import alerts, heartbeats
 from messaging.runtime import Runtime
 from messaging.settings import load
 from tests.integration.command_line import CommandLine
@@ -263,6 +263,19 @@ def test_what_is_wrong_for_a_moment_is_told_to_nobody(
         assert [] == look_twice(rt)
     assert [] == look_twice(rt)
     assert [] == db.execute("select from messaging.alerts").fetchall()
+
+
+def test_what_somebody_saw_meanwhile_is_not_over(
+    db: Database, make: Callable[..., Runtime]
+) -> None:
+    rt = make()
+    all_live(db)
+    with held(db, rt):
+        look_twice(rt)
+    (before,) = alerts.known(db)
+    assert alerts.write(db, Seen(alert=before, value=1), alerts.clock(db), [])
+    assert not alerts.write(db, Ended(alert=before, value=0), alerts.clock(db), [])
+    assert [("resolved", "held", "")] == look_twice(rt)
 
 
 def test_of_many_that_look_at_once_and_after_a_restart_one_tells(

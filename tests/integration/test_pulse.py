@@ -76,8 +76,8 @@ def test_a_process_that_does_not_work_gives_no_sign_of_life(rt: Runtime, db: Dat
 
     with beating(rt, ["web"], lives):
         comes(lambda: len(asked) > 3)
-    assert [] == known(db)
-    assert 1 == probe.probe("web")[0]
+        assert [] == known(db)
+        assert 1 == probe.probe("web")[0]
 
 
 def test_whoever_gives_signs_of_life_looks_and_tells_what_fires(
