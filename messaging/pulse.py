@@ -44,8 +44,9 @@ class Errand:
     def run(self) -> None:
         """Begins it, unless it is under way."""
         if not self.is_under_way:
-            self._thread = threading.Thread(target=self._what, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._what, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
 
     def join(self, longest: float) -> None:
         """Waits until it has ended, at most for so many seconds."""
@@ -65,6 +66,7 @@ class Heart:
         self._name = name
         self._lives = lives
         self._stopped = threading.Event()
+        self._lock = threading.Lock()
         self._failed: set[str] = set()
         self._beating = Errand("beating", self._beat)
         self._looking = Errand("looking", self._look)
@@ -78,9 +80,10 @@ class Heart:
 
     def stop(self) -> None:
         """Says goodbye: nobody need miss this process."""
-        if self._stopped.is_set():
-            return
-        self._stopped.set()
+        with self._lock:
+            if self._stopped.is_set():
+                return
+            self._stopped.set()
         for role in self._roles:
             probe.remove(role)
         self._beating.join(1.0)
@@ -105,9 +108,14 @@ class Heart:
     def _run(self) -> None:
         while not self._stopped.is_set():
             if self._lives():
+                self._give_sign()
+            self._stopped.wait(self._rt.settings.pulse)
+
+    def _give_sign(self) -> None:
+        with self._lock:  # none after the goodbye: it would be missed ever after
+            if not self._stopped.is_set():
                 self._show()
                 self._beating.run()
-            self._stopped.wait(self._rt.settings.pulse)
 
     def _show(self) -> None:
         until = self._rt.monotonic() + _MISSED * self._rt.settings.pulse
