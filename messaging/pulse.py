@@ -87,6 +87,7 @@ class Heart:
         for role in self._roles:
             probe.remove(role)
         self._beating.join(1.0)
+        self._looking.join(1.0)
         self._forget()
 
     def give_up(self, seconds: float, reason: str, busy: Callable[[], bool]) -> None:
