@@ -174,7 +174,7 @@ def _adopt(rt: Runtime, lane: Lane, entry: Entry) -> None:
     """A whole message becomes a job, and its entry goes, in one transaction."""
     try:
         with rt.db.connection() as conn:
-            adoption = _enqueue(conn, lane, entry)
+            adoption = _enqueue(conn, lane, entry, timedelta(seconds=rt.settings.dedupe_window))
     except REFUSALS as error:
         # Not its text: Postgres quotes the row.
         reason = f"it cannot be stored as a message ({type(error).__name__})"
@@ -185,8 +185,8 @@ def _adopt(rt: Runtime, lane: Lane, entry: Entry) -> None:
     )
 
 
-def _enqueue(conn: Postgres, lane: Lane, entry: Entry) -> Enqueued:
-    (adoption,) = messages.enqueue(conn, [adopted(entry)])
+def _enqueue(conn: Postgres, lane: Lane, entry: Entry, window: timedelta) -> Enqueued:
+    (adoption,) = messages.enqueue(conn, [adopted(entry, window)])
     if adoption.result == "refused":
         queues.bury(conn, lane.queue, Letter(entry=entry, reason=adoption.reason or "refused"))
     else:

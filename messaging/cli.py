@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from messaging.commands.doors import (
     changing,
+    dead,
     deciding,
     handing_over,
     looking,
@@ -59,7 +60,18 @@ def _messaging(
         typer.echo(context.get_help())
 
 
-for _doors in (running, measuring, proving, handing_over, looking, changing, deciding, templates):
+_DOORS = (
+    running,
+    measuring,
+    proving,
+    handing_over,
+    looking,
+    changing,
+    deciding,
+    dead,
+    templates,
+)
+for _doors in _DOORS:
     _doors.add_to(app)
 
 

@@ -19,6 +19,7 @@ from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, pri
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
 from messaging.postgres import connect, enqueuing, messages
+from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
 from messaging.settings import Settings, load
 
@@ -55,6 +56,11 @@ class Messaging:
         """
         self._settings = settings or load()
         self._pool: ConnectionPool[Postgres] = connect.pool(self._settings)
+        self._defaults = Defaults(
+            max_retries=self._settings.max_retries,
+            idempotency_ttl=timedelta(seconds=self._settings.idempotency_ttl),
+            dedupe_window=timedelta(seconds=self._settings.dedupe_window),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -188,7 +194,7 @@ class Messaging:
         if not batch.prepared:
             return list(batch.refused)
         with self._connection(conn) as mine:
-            stored = enqueuing.enqueue(mine, batch.prepared, self._settings.max_retries)
+            stored = enqueuing.enqueue(mine, batch.prepared, self._defaults)
         return sorted([*batch.refused, *stored], key=attrgetter("position"))
 
     def _connection(self, conn: Postgres | None) -> AbstractContextManager[Postgres]:

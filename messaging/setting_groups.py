@@ -223,21 +223,3 @@ class WorkSettings(BaseModel):
         validation_alias=_named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once.",
     )
-
-
-class DraftSettings(BaseModel):
-    """What callers hand in."""
-
-    default_region: str | None = Field(
-        None,
-        pattern=r"^[A-Z]{2}$",
-        validation_alias=_named("MESSAGING_DEFAULT_REGION"),
-        description="The country of numbers written without +, as ISO 3166: US, GB, DE.",
-    )
-    max_retries: int = Field(
-        3,
-        ge=0,
-        le=20,
-        validation_alias=_named("MESSAGING_MAX_RETRIES"),
-        description="Retries after the first attempt, for jobs that do not say.",
-    )

@@ -70,7 +70,7 @@ def send(screen: Screen, wish: Wish, timeout: float | None) -> ExitCode:
         if answer.id is None or answer.result == "refused":
             raise Refused(answer.reason or "The message was refused.")
         if answer.result == "duplicate":
-            screen.note("The key has been used for this very message: this is its id.", "yellow")
+            screen.note("This very message has been handed over before: this is its id.", "yellow")
         if timeout is None:
             screen.show(HandedOver(id=answer.id, result=answer.result), str(answer.id))
             return ExitCode.OK

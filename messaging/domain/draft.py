@@ -14,6 +14,10 @@ from messaging.errors import Refused
 
 PRIORITIES = range(-100, 101)
 RETRIES = range(21)
+LIFETIMES = (timedelta(seconds=1), timedelta(days=3650))
+"""How long an idempotency key may name its message, shortest and longest."""
+WINDOWS = (timedelta(0), timedelta(days=365))
+"""How far two texts that are alike may be kept apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,10 @@ class Draft:
     """One text as a caller hands it in: a body, or a template and its variables.
 
     `template` is a name or an id. `scheduled_for` needs a time zone; without it, or when it is
-    past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts.
+    past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts, for
+    the time of `idempotency_ttl`; of two that say the same to the same number for the same user,
+    that of which the other comes within its `dedupe_window`. None is the settings' default, and no
+    window (0) lets it go out in any case.
     """
 
     to: str
@@ -36,6 +43,8 @@ class Draft:
     media_urls: Sequence[str] = ()
     in_doubt_policy: InDoubtPolicy | None = None
     idempotency_key: str | None = None
+    idempotency_ttl: timedelta | None = None
+    dedupe_window: timedelta | None = None
     id: UUID | None = None
 
 
@@ -72,6 +81,8 @@ class Prepared:
     media_urls: tuple[str, ...]
     in_doubt_policy: InDoubtPolicy | None
     idempotency_key: str | None
+    idempotency_ttl: timedelta | None
+    dedupe_window: timedelta | None
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
@@ -100,6 +111,8 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         media_urls=media_urls,
         in_doubt_policy=_policy(draft.in_doubt_policy),
         idempotency_key=fields.key(draft.idempotency_key),
+        idempotency_ttl=_lifetime(draft),
+        dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
         encoding=size.encoding,
         segments=1 if media_urls else size.parts,
     )
@@ -145,6 +158,13 @@ def _rendered(draft: Draft, template: TemplateSource | None) -> str:
     if not text.strip() and not draft.media_urls:
         raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
     return text
+
+
+def _lifetime(draft: Draft) -> timedelta | None:
+    lifetime = fields.span(draft.idempotency_ttl, LIFETIMES, "idempotency_ttl")
+    if lifetime is not None and draft.idempotency_key is None:
+        raise Refused("There is an idempotency_ttl but no idempotency_key: give both, or neither.")
+    return lifetime
 
 
 def _retries(value: int | None) -> int | None:

@@ -28,6 +28,8 @@ _DRAFT_FIELDS = (
     "max_retries",
     "media_urls",
     "idempotency_key",
+    "idempotency_ttl",
+    "dedupe_window",
 )
 
 
@@ -162,8 +164,14 @@ def _sort_stray(entry: Entry, result: Sorted) -> None:
     result.dead.append(Letter(entry=entry, reason=reason))
 
 
-def adopted(entry: Entry) -> dict[str, Any]:
-    """The draft in an entry that carries a whole message, as `messaging.enqueue` takes it."""
+def adopted(entry: Entry, window: timedelta = timedelta(0)) -> dict[str, Any]:
+    """The draft in an entry that carries a whole message, as `messaging.enqueue` takes it.
+
+    `window` is the content window of one that has neither its own nor an idempotency key.
+    """
     message = entry.message if isinstance(entry.message, dict) else {}
     renamed = {_ALIASES.get(key, key): value for key, value in message.items()}
-    return {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}
+    draft = {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}
+    if window and not draft.keys() & {"dedupe_window", "idempotency_key"}:
+        draft["dedupe_window"] = window.total_seconds()
+    return draft

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from messaging.domain import wording
 from messaging.errors import Refused
 
 MAX_MEDIA = 10
@@ -95,6 +96,22 @@ def key(value: str | None) -> str | None:
     length = len(text(value, "idempotency_key"))
     if not 1 <= length <= MAX_KEY:
         raise Refused(f"idempotency_key has {length} characters: give 1 to {MAX_KEY} of them.")
+    return value
+
+
+def span(
+    value: timedelta | None, allowed: tuple[timedelta, timedelta], name: str
+) -> timedelta | None:
+    """The time if it is within the allowed ones, both included."""
+    if value is None:
+        return None
+    if not isinstance(value, timedelta):
+        raise Refused(f"{name} is a {type(value).__name__}: give a timedelta.")
+    least, most = allowed
+    if not least <= value <= most:
+        raise Refused(
+            f"{name} is {value}: give a time from {wording.span(least)} to {wording.span(most)}."
+        )
     return value
 
 

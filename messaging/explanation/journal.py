@@ -144,6 +144,19 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
         "Twilio was asked, and no longer has it: it was deleted there.", Tone.BAD
     ),
     "recalled": _recalled,
+    "replayed": lambda event, _: (
+        f"{_word(event, 'by') or 'Somebody'} had it sent again, as {_word(event, 'as')}.",
+        Tone.PLAIN,
+    ),
+    "replay": lambda event, _: (
+        f"{_word(event, 'by') or 'Somebody'} had {_word(event, 'of')} sent again: this is it.",
+        Tone.PLAIN,
+    ),
+    "discarded": lambda event, _: (
+        f"{_word(event, 'by') or 'Somebody'} has seen it, and leaves it at that.",
+        Tone.PLAIN,
+    ),
+    "key_expired": _always("Its idempotency key had had its time: another message took it."),
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }
 _DECISIONS: Mapping[tuple[str, str], str] = {

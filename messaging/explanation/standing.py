@@ -76,7 +76,7 @@ def _sent(message: Message, _: Tell) -> tuple[str, Tone]:
 
 
 def _failed(message: Message, _: Tell) -> tuple[str, Tone]:
-    again = "To try again, hand over a new message."
+    again = f"To try again, hand over a new message, or `messaging dead replay {message.id}`."
     return f"It failed and is not tried again: {_ended(why(message))} {again}", Tone.BAD
 
 

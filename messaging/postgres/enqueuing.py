@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from psycopg.rows import tuple_row
 
@@ -12,14 +14,26 @@ from messaging.postgres.messages import Enqueued
 from messaging.postgres.named import query
 
 
-def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], max_retries: int) -> list[Enqueued]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds for drafts that say nothing.
+
+    The window is for those without an idempotency key: a key says which message it is.
+    """
+
+    max_retries: int = 3
+    idempotency_ttl: timedelta | None = None
+    dedupe_window: timedelta | None = None
+
+
+def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) -> list[Enqueued]:
     """Hands drafts over in the connection's transaction; an answer for each, in no order.
 
-    The keys are the positions in the answers. `max_retries` is for drafts that say nothing.
+    The keys are the positions in the answers.
     """
     if not drafts:
         return []
-    columns = _columns(list(drafts.values()), max_retries)
+    columns = _columns(list(drafts.values()), defaults)
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
     positions = list(drafts)
@@ -29,7 +43,7 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], max_retries: int) ->
     ]
 
 
-def _columns(drafts: Sequence[Prepared], max_retries: int) -> dict[str, str | None]:
+def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:
     """An array a column, all of one length; None for a column that no draft has."""
     return {
         "id": arrays.optional([draft.id.hex if draft.id else None for draft in drafts]),
@@ -48,9 +62,7 @@ def _columns(drafts: Sequence[Prepared], max_retries: int) -> dict[str, str | No
             [draft.scheduled_for.isoformat() if draft.scheduled_for else None for draft in drafts]
         ),
         "priority": arrays.numbers([draft.priority for draft in drafts]),
-        "max_retries": arrays.numbers(
-            [max_retries if draft.max_retries is None else draft.max_retries for draft in drafts]
-        ),
+        "max_retries": arrays.numbers([_retries(draft, defaults.max_retries) for draft in drafts]),
         "metadata": arrays.optional(
             [_json(draft.metadata) if draft.metadata else None for draft in drafts]
         ),
@@ -60,7 +72,34 @@ def _columns(drafts: Sequence[Prepared], max_retries: int) -> dict[str, str | No
         "in_doubt_policy": arrays.optional([draft.in_doubt_policy for draft in drafts]),
         "idempotency_key": arrays.optional([draft.idempotency_key for draft in drafts]),
         "segments": arrays.numbers([draft.segments for draft in drafts]),
+        "idempotency_ttl": arrays.optional(
+            [_lifetime(draft, defaults.idempotency_ttl) for draft in drafts]
+        ),
+        "dedupe_window": arrays.optional(
+            [_window(draft, defaults.dedupe_window) for draft in drafts]
+        ),
     }
+
+
+def _retries(draft: Prepared, default: int) -> int:
+    return default if draft.max_retries is None else draft.max_retries
+
+
+def _lifetime(draft: Prepared, default: timedelta | None) -> str | None:
+    if draft.idempotency_key is None:
+        return None
+    return _span(draft.idempotency_ttl or default)
+
+
+def _window(draft: Prepared, default: timedelta | None) -> str | None:
+    if draft.dedupe_window is None and draft.idempotency_key is not None:
+        return None
+    return _span(default if draft.dedupe_window is None else draft.dedupe_window)
+
+
+def _span(time: timedelta | None) -> str | None:
+    """As Postgres reads an interval; None also for no time at all."""
+    return f"{time / timedelta(microseconds=1):.0f} microseconds" if time else None
 
 
 def _json(value: Mapping[str, object]) -> str:

@@ -20,6 +20,7 @@ HEIGHT = {
     "garbage": 0,
     "domain": 1,
     "setting_groups": 1.5,
+    "draft_settings": 1.5,
     "operating": 1.7,
     "settings": 2,
     "events": 2,

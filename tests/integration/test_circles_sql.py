@@ -17,6 +17,7 @@ from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import enqueuing, jobs, messages
+from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.messages import Enqueued
 from tests.integration.databases import Database, expect_waiting, migrated
 from tests.integration.story import TO, insert, row
@@ -35,13 +36,14 @@ def by_columns(conn: Database, drafts: Sequence[Mapping[str, str]]) -> list[Enqu
                 body=draft["message_content"],
                 idempotency_key=draft.get("idempotency_key"),
                 id=UUID(draft["id"]) if "id" in draft else None,
+                dedupe_window=timedelta(hours=1) if "dedupe_window" in draft else None,
             ),
             None,
             None,
         )
         for position, draft in enumerate(drafts, start=1)
     }
-    return enqueuing.enqueue(conn, prepared, max_retries=3)
+    return enqueuing.enqueue(conn, prepared, Defaults())
 
 
 Way = Callable[[Database, Sequence[Mapping[str, str]]], list[Enqueued]]
@@ -69,12 +71,13 @@ def receipt(status: str, job: UUID | None, sid: str) -> Receipt:
     return Receipt(sid=Sid(sid), status=status, job_id=JobId(job) if job else None, attempt=1)
 
 
-@pytest.mark.parametrize("column", ["idempotency_key", "id"])
+@pytest.mark.parametrize("column", ["idempotency_key", "id", "message_content"])
 @pytest.mark.parametrize("ways", [(SQL, SQL), (PYTHON, PYTHON), (SQL, PYTHON)])
 def test_batches_in_opposite_orders_never_wait_in_a_circle(
     url: str, column: str, ways: Sequence[Way]
 ) -> None:
-    batch = [{**TEXT, column: str(uuid4())} for _ in range(20)]
+    window = {"dedupe_window": "1 hour"} if column == "message_content" else {}
+    batch = [{**TEXT, **window, column: str(uuid4())} for _ in range(20)]
 
     def hand_over(way: Way, drafts: Sequence[dict[str, str]]) -> Counter[str]:
         with psycopg.connect(url, autocommit=True) as conn:

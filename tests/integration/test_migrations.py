@@ -23,6 +23,7 @@ from messaging.domain.receipt import Receipt
 from messaging.errors import Misconfigured
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import doubts, enqueuing, figures, jobs, messages, queues
+from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.migrate import Migration, all_migrations, migrate, standing
 from tests.integration.databases import SID, Database, empty, one, supabase
 from tests.integration.story import TO, insert
@@ -78,7 +79,7 @@ def expect_it_works(url: str) -> None:
         draft = {"recipient_phone": TO, "message_content": "Hello", "prepared": True}
         (answer,) = messages.enqueue(conn, [{**draft, "idempotency_key": "once"}])
         prepared = prepare(Draft(to=TO, body="Hello", idempotency_key="once"), None, None)
-        (again,) = enqueuing.enqueue(conn, {1: prepared}, max_retries=3)
+        (again,) = enqueuing.enqueue(conn, {1: prepared}, Defaults())
         assert ("created", "duplicate", answer.id) == (answer.result, again.result, again.id)
         id = JobId(answer.id or bare)
 
@@ -106,7 +107,7 @@ def expect_ids_in_order(conn: Database, earlier: list[UUID]) -> None:
     """RFC 9562, version 7: the milliseconds since 1970 come first, whoever chose the id."""
     now = conn.execute("select extract(epoch from clock_timestamp()) * 1000").fetchone()
     prepared = prepare(Draft(to=TO, body="Hello"), None, None)
-    (answer,) = enqueuing.enqueue(conn, {1: prepared}, max_retries=3)
+    (answer,) = enqueuing.enqueue(conn, {1: prepared}, Defaults())
     assert answer.id is not None
     ids = [*earlier, answer.id]
     assert [7, 7, 7] == [id.version for id in ids]

@@ -117,6 +117,12 @@ def test_a_user_reads_only_its_own_messages(db: Database) -> None:
         "select messaging.resolve(gen_random_uuid(), 'cancel')",
         "select messaging.resolve_as('Ann', gen_random_uuid(), 'cancel')",
         "select from messaging.held_messages",
+        "select from messaging.dead_letters",
+        "select messaging.replay(array[gen_random_uuid()])",
+        "select messaging.replay_as('Ann', array[gen_random_uuid()])",
+        "select messaging.discard_as('Ann', array[gen_random_uuid()], '{}')",
+        "select messaging.put_back_as('Ann', 1)",
+        "select messaging.release_keys('{}', '{}', '{}', '{}')",
         "select messaging.settle('[]')",
         "select messaging.record_receipts('[]')",
         "select messaging.promote(1)",
@@ -193,6 +199,31 @@ def test_the_service_role_decides_about_what_is_held(db: Database) -> None:
         assert "service_role" == one(db, "select details ->> 'by' from messaging.message_events")
         db.execute("reset role")
         assert [{"job_id": str(id)}] == entries(db)
+
+
+def test_the_service_role_sees_to_dead_letters_without_knowing_the_queues(db: Database) -> None:
+    id = force(db, "failed", user_id=ANN)
+    db.execute("insert into messaging.message_events (job_id, kind) values (%s, 'refused')", [id])
+    entry = one(db, "select pgmq.send('sms_dlq', '{}')")
+    with signed_in(db, "service_role"):
+        assert refused(db, "select from pgmq.q_sms_dlq")
+        assert 2 == one(db, "select count(*) from messaging.dead_letters")
+        assert "replayed" == one(db, "select result from messaging.replay(array[%s]::uuid[])", id)
+        discard = "select result from messaging.discard_as('Ann', '{}', array[%s]::bigint[])"
+        assert "discarded" == one(db, discard, entry)
+        assert 0 == one(db, "select count(*) from messaging.dead_letters")
+
+
+def test_the_service_role_may_take_a_key_that_is_over(db: Database) -> None:
+    draft = {"recipient_phone": TO, "message_content": "Hello", "idempotency_key": "k"}
+    with signed_in(db, "service_role"):
+        (first,) = messages.enqueue(db, [{**draft, "dedupe_window": 60}])
+        db.execute(
+            "update message_jobs set status = 'canceled', "
+            "idempotency_expires_at = now() - interval '1 s'"
+        )
+        (second,) = messages.enqueue(db, [{**draft, "dedupe_window": 60}])
+    assert ("created", "created") == (first.result, second.result)
 
 
 @pytest.mark.parametrize(

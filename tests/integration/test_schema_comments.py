@@ -20,7 +20,8 @@ where
 SERVES = re.compile(r"^-- serves: (.+)\ncreate (?:unique )?index (?:if not exists )?(\w+)", re.M)
 INNER = {
     "why_refused", "same_number", "says_the_same", "unknown_field", "enqueue_together",
-    "is_ours_to_cancel",
+    "is_ours_to_cancel", "digits", "content_key", "is_proof", "key_is_over", "window_is_over",
+    "release_keys", "may_have_another", "why_another",
 }  # fmt: skip
 """Functions that enqueue or cancel alone calls; a comment above them in their file is enough."""
 

@@ -15,6 +15,7 @@ from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import alerts, decisions, doubts, enqueuing, figures, jobs, kept, messages
+from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
 from tests.integration.databases import migrated, rolled_back
 
@@ -171,7 +172,7 @@ def enqueue_prepared(db: Postgres, run: int) -> None:
         for n in range(200)
         for key in [f"key {n}" if n and n % 2 == 0 else f"new {run} {n}"]
     }
-    results = [answer.result for answer in enqueuing.enqueue(db, drafts, 3)]
+    results = [answer.result for answer in enqueuing.enqueue(db, drafts, Defaults())]
     assert (101, 99) == (results.count("created"), results.count("duplicate"))
 
 

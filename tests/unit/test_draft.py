@@ -32,6 +32,8 @@ PLAIN = Prepared(
     media_urls=(),
     in_doubt_policy=None,
     idempotency_key=None,
+    idempotency_ttl=None,
+    dedupe_window=None,
     encoding=Encoding.GSM7,
     segments=1,
 )
@@ -54,6 +56,8 @@ def test_a_full_draft_arrives_whole() -> None:
         media_urls=[IMAGE],
         in_doubt_policy=InDoubtPolicy.HOLD,
         idempotency_key="order-1",
+        idempotency_ttl=timedelta(days=1),
+        dedupe_window=timedelta(0),
         id=ONE,
     )
     expected = replace(
@@ -66,6 +70,8 @@ def test_a_full_draft_arrives_whole() -> None:
         media_urls=(IMAGE,),
         in_doubt_policy=InDoubtPolicy.HOLD,
         idempotency_key="order-1",
+        idempotency_ttl=timedelta(days=1),
+        dedupe_window=timedelta(0),
         id=JobId(ONE),
     )
     assert expected == prepare(draft, None, None)

@@ -90,7 +90,8 @@ def _queues(settings: Settings, conn: Postgres) -> Finding:
         return warning(
             "queues",
             what,
-            "The dead letters are entries that nobody could read: look at pgmq.q_sms_dlq.",
+            "The dead letters are entries that nobody could read: `messaging dead list "
+            "--status unreadable` tells why.",
         )
     return ok("queues", what)
 

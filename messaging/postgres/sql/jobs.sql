@@ -204,7 +204,9 @@ from messaging.enqueue_prepared(
   %(media_urls)s::text[],
   %(in_doubt_policy)s::text[],
   %(idempotency_key)s::text[],
-  %(segments)s::int[]
+  %(segments)s::int[],
+  %(idempotency_ttl)s::text[],
+  %(dedupe_window)s::text[]
 )
 
 -- name: cancel
