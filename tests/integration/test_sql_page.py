@@ -99,6 +99,9 @@ def test_the_dashboard_is_there(shown: dict[str, list[Rows]]) -> None:
 def test_sending_again_is_a_new_message(db: Database, shown: dict[str, list[Rows]]) -> None:
     again = "select status from message_jobs where retry_of = %s"
     assert "pending" == one(db, again, LATER)
+    (_, [(_, result, new_id, reason)]) = shown["Send again"]
+    assert ("not_failed", None) == (result, reason)
+    assert new_id == one(db, "select id from message_jobs where retry_of = %s", LATER)
 
 
 def test_a_held_message_is_settled_once(db: Database, shown: dict[str, list[Rows]]) -> None:
@@ -123,8 +126,8 @@ def test_each_answer_about_a_held_message_works(
 
 
 def test_the_queues_are_as_the_page_says(db: Database, shown: dict[str, list[Rows]]) -> None:
-    (sent, dead) = shown["Queue entries and dead letters"]
-    assert (1, []) == (len(sent), dead)
+    (sent, dead, letters) = shown["Queue entries and dead letters"]
+    assert (1, [], []) == (len(sent), dead, letters)
 
 
 def test_a_shop_may_insert_and_no_more(db: Database, shown: dict[str, list[Rows]]) -> None:
