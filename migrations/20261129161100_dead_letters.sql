@@ -151,10 +151,7 @@ begin
     order by j.updated_at, wanted.id
   );
 
-  if not dry_run then
-    judged := messaging.replay_judged(who, judged);
-  end if;
-  return query select * from unnest(judged);
+  return query select * from unnest(messaging.replay_judged(who, judged));
 exception
   when data_exception or integrity_constraint_violation then
     -- One of them breaks a rule of the table: the others must not wait for it.

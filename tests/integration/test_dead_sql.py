@@ -109,6 +109,8 @@ def answer(db: Database, id: UUID, *, again: bool = False, dry_run: bool = False
         ([IN_DOUBT, RESENT, SECOND], "may_be_out"),
         ([IN_DOUBT, DECIDED, SECOND], "replayed"),
         ([NOT_AT_TWILIO, SWEPT, SECOND], "may_be_out"),  # in doubt after the proof
+        ([NOT_AT_TWILIO, IN_DOUBT, SECOND], "may_be_out"),
+        ([NOT_AT_TWILIO, RESENT, SECOND], "may_be_out"),
         ([COMPARED, SECOND], "may_be_out"),
         ([SECOND], "may_be_out"),  # of the first attempt nothing is told
         ([REJECTED, LATE], "may_be_out"),

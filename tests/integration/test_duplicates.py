@@ -225,6 +225,15 @@ def test_a_key_is_asked_before_the_window(db: Database, way: Way) -> None:
     assert 1 == len({answer.id for answer in answers})
 
 
+@both_ways
+def test_a_key_stays_where_only_the_window_is_over(db: Database, way: Way) -> None:
+    keyed_too = Draft(to=TO, body="Hello", idempotency_key="k", dedupe_window=WINDOW)
+    (first,) = way(db, [keyed_too])
+    db.execute("update message_jobs set created_at = now() - interval '1 day'")
+    assert ["created"] == [answer.result for answer in way(db, [windowed("Hello")])]
+    assert [first.id] == [answer.id for answer in way(db, [keyed_too])]
+
+
 def test_python_and_sql_know_each_others_texts(db: Database) -> None:
     (first,) = by_json(db, [windowed("Hello")])
     (second,) = by_columns(db, [windowed("Hello")])

@@ -99,7 +99,7 @@ def test_the_dashboard_is_there(shown: dict[str, list[Rows]]) -> None:
 def test_sending_again_is_a_new_message(db: Database, shown: dict[str, list[Rows]]) -> None:
     again = "select status from message_jobs where retry_of = %s"
     assert "pending" == one(db, again, LATER)
-    (_, [(_, result, new_id, reason)]) = shown["Send again"]
+    ((_, result, new_id, reason),) = shown["Send again"][-1]
     assert ("not_failed", None) == (result, reason)
     assert new_id == one(db, "select id from message_jobs where retry_of = %s", LATER)
 
