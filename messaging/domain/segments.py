@@ -1,13 +1,17 @@
 """Segments: what a text costs, counted as Twilio counts (Twilio docs, "SMS character limits").
 
 A text in the GSM-7 alphabet (3GPP TS 23.038, 6.2.1) takes 160 units alone or 153 in each of
-several parts; one character outside it makes the whole text UCS-2, with 70 or 67 units. Twilio's
-smart encoding, which may replace such characters on the way, is not reckoned with.
+several parts; one character outside it makes the whole text UCS-2, with 70 or 67 units. No part
+cuts a sign that people see as one, a flag or an accented letter: Twilio's own calculator (the npm
+package `sms-segments-calculator`) counts so. Twilio's smart encoding, which may replace such
+characters on the way, is not reckoned with.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from messaging.domain.graphemes import has_wide_signs, widths
 
 _BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -41,7 +45,10 @@ def count(body: str) -> Segments:
     """The encoding, parts and units of a text. An empty one has no parts."""
     if _GSM7.fullmatch(body):
         return _segments(body, Encoding.GSM7, wide=_TWO_SEPTETS, alone=160, part=153)
-    return _segments(body, Encoding.UCS2, wide=_SURROGATE_PAIR, alone=70, part=67)
+    size = _segments(body, Encoding.UCS2, wide=_SURROGATE_PAIR, alone=70, part=67)
+    if size.parts <= 1 or not has_wide_signs(body):
+        return size
+    return replace(size, parts=_parts_of_signs(body, 67))
 
 
 def characters_that_force_ucs2(body: str) -> tuple[str, ...]:
@@ -71,4 +78,15 @@ def _parts(units: int, starts: list[int], part: int) -> int:
     while end < units:
         end += part - 1 if end - 1 in pairs else part
         parts += 1
+    return parts
+
+
+def _parts_of_signs(body: str, part: int) -> int:
+    """How many parts hold a text none of whose signs is cut; one that fills more goes alone."""
+    parts, room = 1, part
+    for width in widths(body):
+        if width > room:
+            parts += 1
+            room = part
+        room -= width
     return parts

@@ -122,3 +122,25 @@ def _size(character: str, *, gsm7: bool) -> int:
     if gsm7:
         return 2 if character in EXTENSION else 1
     return 2 if ord(character) > 0xFFFF else 1
+
+
+@pytest.mark.parametrize(
+    ("sign", "fits"),
+    [
+        ("\U0001f1e9\U0001f1ea", 16),  # a flag: 4 units, of which 16 go into 67
+        ("\U0001f468\u200d\U0001f4bb", 13),  # joined by U+200D: 5 units
+        ("\U0001f44d\U0001f3fd", 16),  # with the colour of a skin
+        ("\u2764\ufe0f", 33),  # with its form
+        ("a\u0323\u0301", 22),  # with two accents
+        ("\u0e01\u0e33", 33),  # a Thai letter and its vowel
+        ("\u0928\u093f", 33),  # a Hindi one
+        ("\u1112\u1161\u11ab", 22),  # a Korean syllable in three letters
+    ],
+)
+def test_no_part_cuts_a_sign(sign: str, fits: int) -> None:
+    """Twilio's calculator counts so; `test_segments_calculator` compares."""
+    assert [2, 3] == [count(sign * (fits * 2 + more)).parts for more in (0, 1)]
+
+
+def test_a_sign_that_fills_more_than_a_part_goes_alone() -> None:
+    assert 3 == count("a" + "z" + "\u0301" * 70 + "b").parts
