@@ -29,6 +29,12 @@ begin
     'vt timestamptz not null, message jsonb)',
     'q_' || queue_name
   );
+  execute format(
+    'create table pgmq.%I (msg_id bigint primary key, read_ct int not null default 0, '
+    'enqueued_at timestamptz not null default now(), '
+    'archived_at timestamptz not null default now(), vt timestamptz not null, message jsonb)',
+    'a_' || queue_name
+  );
 end
 $$;
 
@@ -104,6 +110,22 @@ begin
   return query execute format(
     'delete from pgmq.%I where msg_id = any($1) returning msg_id', 'q_' || queue_name
   ) using msg_ids;
+end
+$$;
+
+create function pgmq.archive(queue_name text, msg_id bigint) returns boolean
+language plpgsql
+as $$
+declare
+  kept bigint;
+begin
+  execute format(
+    'with gone as (delete from pgmq.%I where msg_id = $1 returning *) '
+    'insert into pgmq.%I (msg_id, read_ct, enqueued_at, vt, message) '
+    'select msg_id, read_ct, enqueued_at, vt, message from gone returning msg_id',
+    'q_' || queue_name, 'a_' || queue_name
+  ) using msg_id into kept;
+  return kept is not null;
 end
 $$;
 

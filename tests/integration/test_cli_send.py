@@ -63,7 +63,7 @@ def test_a_key_that_was_used_gives_the_first_id_again(messaging: CommandLine) ->
     first, second = messaging(*words, "--json").json, messaging(*words, "--json").json
     assert ("created", "duplicate") == (first["result"], second["result"])
     assert first["id"] == second["id"]
-    assert "The key has been used" in messaging(*words).err
+    assert "has been handed over before" in messaging(*words).err
 
 
 @pytest.mark.parametrize(
