@@ -154,7 +154,7 @@ ADVICE: Mapping[Name, str] = {
     Name.FAILURE_RATE: "`messaging stats` tells the reasons.",
     Name.IN_DOUBT: "Twilio's answers get lost: see whether it, or the network, is in trouble.",
     Name.HELD: "Decide about them: `messaging held`.",
-    Name.DEAD_LETTERS: "Somebody wrote what is no message: look at pgmq.q_sms_dlq.",
+    Name.DEAD_LETTERS: "Somebody wrote what is no message: `messaging dead list` tells why.",
     Name.CLOCK_SKEW: "See that all clocks are kept right (NTP).",
     Name.BLOAT: "See what keeps vacuum from it: an old transaction, or autovacuum switched off.",
 }
