@@ -20,7 +20,7 @@ up:
 
 test:
 	@sh .ci/set-up test
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 compat:
 	@exec .ci/compat $(ARGS)

@@ -9,6 +9,7 @@ and which no one can set.
 """
 
 import os
+import stat
 import sys
 import time
 
@@ -18,6 +19,8 @@ ROLES = ("web", "worker", "bridge", "beat")
 def write(role: str, process: str, until: float) -> None:
     """Says that this process counts as alive until then. Raises OSError where it cannot."""
     os.makedirs(folder(), mode=0o700, exist_ok=True)
+    if not _is_ours():
+        raise OSError(f"{folder()} is not this user's own: remove it, or set TMPDIR")
     path = _path(role, os.getpid())
     with open(f"{path}.new", "w", encoding="utf-8") as file:
         file.write(f"{until:.3f} {process}")
@@ -54,6 +57,13 @@ def folder() -> str:
     return f"{os.environ.get('TMPDIR') or '/tmp'}/messaging-{os.getuid()}"  # noqa: S108
 
 
+def _is_ours() -> bool:
+    """Whether nobody else could have put anything there: all may write to /tmp."""
+    found = os.lstat(folder())
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return is_own and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def _path(role: str, pid: int) -> str:
     return f"{folder()}/{role}-{pid}"
 
@@ -61,7 +71,7 @@ def _path(role: str, pid: int) -> str:
 def _said(role: str) -> list[tuple[int, float, str]]:
     """What the processes of a role said last: process id, until when, name."""
     try:
-        names = sorted(os.listdir(folder()))
+        names = sorted(os.listdir(folder())) if _is_ours() else []
     except OSError:
         return []
     found = []

@@ -1,8 +1,14 @@
 """Free ports on the loopback address."""
 
+import os
 import socket
+from itertools import count
 
 LOOPBACK = "127.0.0.1"
+_FIRST, _MANY = 20_000, 12_000
+"""Below the ports that Linux and macOS give to clients, which come and go all the time."""
+_EACH = 64
+_asked = count()
 
 
 def is_free(port: int) -> bool:
@@ -18,11 +24,21 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has, and that this process has not been given before.
+
+    Each process begins at another one: two that ask at the same time, and use it a little later,
+    must not get the same. Raises OSError where none is free.
+    """
+    begin = os.getpid() * _EACH
+    for _ in range(_MANY):
+        port = _FIRST + (begin + next(_asked)) % _MANY
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"No port from {_FIRST} to {_FIRST + _MANY - 1} is free on {LOOPBACK}.")
 
 
 def next_free(port: int, *, taken: frozenset[int] = frozenset()) -> int:

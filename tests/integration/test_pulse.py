@@ -174,3 +174,22 @@ def test_a_broker_is_asked_again_after_it_was_away(environment: dict[str, str]) 
         app.conf.broker_url = f"redis://127.0.0.1:{any_free()}/0"
         broker.close()
         assert None is broker.waiting(["upkeep"])
+
+
+def test_signs_of_life_go_into_no_folder_that_others_may_write_to(folder: Path) -> None:
+    probe.write("worker", "one@here", monotonic() + 60)
+    mine = Path(probe.folder())
+    assert 0 == probe.probe("worker")[0]
+    mine.chmod(0o777)
+    with pytest.raises(OSError, match="remove it, or set TMPDIR"):
+        probe.write("worker", "one@here", monotonic() + 60)
+    assert 1 == probe.probe("worker")[0]
+
+
+def test_signs_of_life_follow_no_link_that_somebody_laid(folder: Path) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    Path(probe.folder()).symlink_to(elsewhere)
+    with pytest.raises(OSError, match="not this user's own"):
+        probe.write("worker", "one@here", monotonic() + 60)
+    assert [] == list(elsewhere.iterdir())
