@@ -1,6 +1,7 @@
 """The bridge: leases queue entries and says which jobs Celery is to send. It publishes nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 
@@ -66,7 +67,11 @@ def chunks(
 
 
 def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:
-    """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do."""
+    """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do.
+
+    Tasks that workers have taken and that wait there for the throttle's slots count, too.
+    """
+    tasks -= rt.throttle.waiting(lane)
     if tasks <= 0:
         rt.wait(_FULL)
         return
@@ -104,7 +109,11 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     if not entries:
         return []
     with rt.db.connection() as conn:
-        standing = jobs.standing(conn, {entry.job_id for entry in entries if entry.job_id})
+        standing = jobs.standing(
+            conn,
+            {entry.job_id for entry in entries if entry.job_id},
+            in_segments=rt.settings.counts_segments,
+        )
     found = sort(entries, standing)
     _remove(rt, lane, found.spent)
     _put_off(rt, lane, found.early)
@@ -114,7 +123,13 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     for entry in found.whole:
         _adopt(rt, lane, entry)
     prepared = prepare_jobs(rt, [hint.job_id for hint in found.unprepared])
-    return found.ready + [hint for hint in found.unprepared if hint.job_id in prepared]
+    if not rt.settings.counts_segments:
+        prepared = dict.fromkeys(prepared, 1)
+    return found.ready + [
+        replace(hint, segments=prepared[hint.job_id])
+        for hint in found.unprepared
+        if hint.job_id in prepared
+    ]
 
 
 def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:
@@ -132,14 +147,15 @@ def largest_chunk(settings: Settings) -> int:
 
 
 def window(settings: Settings) -> int:
-    """How many tasks may wait in a lane's Celery queue: two seconds' worth where there is a limit.
+    """How many tasks may wait in a lane's Celery queue and for slots of the throttle: half a
+    second's worth where there is a limit.
 
-    The backlog stays in Postgres, so that urgent messages overtake it.
+    The backlog stays in Postgres, so that urgent messages overtake it and find a thread.
     """
     rate = settings.sends_per_second
     if rate is None:
         return settings.bridge_window
-    return max(2, min(settings.bridge_window, ceil(2 * rate / largest_chunk(settings))))
+    return max(2, min(settings.bridge_window, ceil(rate / 2 / largest_chunk(settings))))
 
 
 def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:

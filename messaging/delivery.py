@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import takewhile
 
 from messaging import events
 from messaging.domain.entries import Hint
-from messaging.domain.job import JobId, Lane
+from messaging.domain.job import Claim, JobId, Lane
 from messaging.domain.outcome import Outcome
 from messaging.postgres import queues
 from messaging.redis.throttle import AWAY, Grant
@@ -15,11 +16,14 @@ from messaging.runtime import Runtime
 from messaging.steps.claiming import claim
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
+from messaging.steps.slots import slots_of, wait_for
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
 _WITHOUT_REDIS = timedelta(seconds=2)
 """How long jobs are put off when Redis is away."""
+_CROWDED = timedelta(milliseconds=20)
+"""How long a task waits for Twilio to take more requests before it looks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,10 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
             break
         grant = _ask_for_slots(rt, lane, waiting)
         admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
-        outcomes += _deliver_admitted(rt, lane, admitted, grant)
-        if not waiting:
-            break
+        if admitted:
+            outcomes += _deliver_admitted(rt, lane, admitted, grant)
+            until = rt.monotonic() + _PATIENCE.total_seconds()
+            continue
         if grant.paused or rt.monotonic() + grant.wait.total_seconds() > until:
             _put_off(rt, lane, waiting, grant.wait)
             break
@@ -69,21 +74,32 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
 
 
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
-    if not hints:
-        return Counter()
     entries = {hint.job_id: hint.msg_id for hint in hints}
+    slots = slots_of(rt, grant, ((hint.job_id, _units(rt, hint)) for hint in hints))
+    wait_for(rt, grant)
     claims, write_before = claim(rt, list(entries))
+    rt.throttle.give_back(grant, _unused(hints, claims))
 
     settled: Counter[str] = Counter()
     seen: list[Attempt] = []
-    for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT):
+    for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
         settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries)))
         seen += attempts
     # Redis comes last, because a Redis that fails must not cost an answer.
     announce(rt, seen)
-    rt.throttle.give_back(grant, len(hints) - len(claims))
     return settled
+
+
+def _units(rt: Runtime, hint: Hint) -> int:
+    """What a text counts against the limits."""
+    return hint.segments if rt.settings.counts_segments else 1
+
+
+def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
+    """How many slots at the end of a grant are of texts that are not ours to send."""
+    ours = {claim.id for claim in claims}
+    return sum(1 for _ in takewhile(lambda hint: hint.job_id not in ours, reversed(hints)))
 
 
 def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
@@ -94,8 +110,11 @@ def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
 
 
 def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint]) -> Grant:
+    room = rt.twilio.room
+    if room is not None and room < 1:
+        return Grant(slots=0, wait=_CROWDED)
     try:
-        return rt.throttle.take(len(waiting))
+        return rt.throttle.take([_units(rt, hint) for hint in waiting[:room]], lane)
     except AWAY:
         # Celery cannot try the task again: it would keep it in Redis.
         _put_off(rt, lane, waiting, _WITHOUT_REDIS)

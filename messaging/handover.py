@@ -4,19 +4,21 @@ An option: the record of what is scheduled stays here. Twilio keeps a text betwe
 and 35 days ahead (its page on message scheduling, error 35114); we stay well within both.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from messaging import events
 from messaging.domain.answers import Canceling, Listed
-from messaging.domain.job import JobId, Sid
+from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.receipt import Receipt
 from messaging.postgres import jobs, kept, messages
 from messaging.postgres.kept import Recall
+from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
+from messaging.steps.slots import slots_of, wait_for
 
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
@@ -38,23 +40,45 @@ def hand_over(rt: Runtime) -> int:
     with rt.db.connection() as conn:
         bare = jobs.unprepared_soon(conn, SOONEST, LATEST, _MOST)
     prepare_jobs(rt, bare)
-    grant = rt.throttle.take(_MOST)
+    taken = claimed = 0
+    for _ in rt.while_there_is_time(range(_MOST), _RUN):
+        grant = rt.throttle.take([1] * (_MOST - claimed), Lane.NORMAL)
+        if grant.slots:
+            claims, write_before = _claim(rt, grant)
+            taken += _hand_over(rt, claims, write_before, grant)
+            claimed += len(claims)
+            if claimed == _MOST or len(claims) < grant.slots:
+                break
+        if grant.wait > _RUN:
+            break
+        rt.wait(grant.wait)
+    if taken:
+        events.job_handed_over(jobs=taken)
+    return taken
+
+
+def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
+    """Jobs for the slots of a grant, and until when they may be written."""
+    wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
         claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+    rt.throttle.give_back(grant, grant.slots - len(claims))
+    return claims, write_before
 
-    taken: Counter[bool] = Counter()
+
+def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant: Grant) -> int:
+    """How many of these Twilio keeps now. To the limits each is one request."""
+    slots = slots_of(rt, grant, ((claim.id, 1) for claim in claims))
+    taken = 0
     seen: list[Attempt] = []
-    for attempts in send_claims(rt, claims, write_before):
+    for attempts in send_claims(rt, claims, write_before, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None)
-        taken.update(outcome.handed_over for outcome in outcomes)
+        taken += sum(outcome.handed_over for outcome in outcomes)
         seen += attempts
     announce(rt, seen)
-    rt.throttle.give_back(grant, grant.slots - len(claims))
-    if taken[True]:
-        events.job_handed_over(jobs=taken[True])
-    return taken[True]
+    return taken
 
 
 def take_back(rt: Runtime) -> int:

@@ -10,8 +10,9 @@ from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 
 TASK = "messaging.deliver"
-Packed: TypeAlias = Sequence[tuple[str, int]]
-"""A chunk as a Celery message carries it: job ids and entry numbers, nothing personal."""
+Packed: TypeAlias = Sequence[tuple[str, int] | tuple[str, int, int]]
+"""A chunk as a Celery message carries it: job ids and entry numbers, nothing personal; and the
+segments of a text that has several, where the rate limits count them."""
 
 
 class Line:
@@ -52,9 +53,17 @@ class Line:
 
 def packed(chunk: Sequence[Hint]) -> Packed:
     """A chunk as it goes into a Celery message."""
-    return [(str(hint.job_id), hint.msg_id) for hint in chunk]
+    return [
+        (str(hint.job_id), hint.msg_id)
+        if hint.segments == 1
+        else (str(hint.job_id), hint.msg_id, hint.segments)
+        for hint in chunk
+    ]
 
 
 def unpacked(hints: Packed) -> list[Hint]:
     """A chunk as it comes out of a Celery message."""
-    return [Hint(job_id=JobId(UUID(job_id)), msg_id=msg_id) for job_id, msg_id in hints]
+    return [
+        Hint(job_id=JobId(UUID(job_id)), msg_id=msg_id, segments=segments[0] if segments else 1)
+        for job_id, msg_id, *segments in hints
+    ]

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from messaging.draft_settings import DraftSettings
+from messaging.domain.pacing import Limit, Pace, RateUnit, pace
 from messaging.errors import Misconfigured
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
@@ -138,6 +139,20 @@ class Settings(
         if self.rate_limit_per_minute:
             rates.append(self.rate_limit_per_minute / 60)
         return min(rates, default=None)
+
+    @property
+    def pace(self) -> Pace | None:
+        """The pace that keeps both rate limits; None where there is none."""
+        windows = (
+            (self.rate_limit_per_second, timedelta(seconds=1)),
+            (self.rate_limit_per_minute, timedelta(minutes=1)),
+        )
+        return pace([Limit(count=count, window=window) for count, window in windows if count])
+
+    @property
+    def counts_segments(self) -> bool:
+        """Whether the rate limits count segments; else they count messages."""
+        return self.rate_limit_unit is RateUnit.SEGMENTS
 
     @property
     def lease(self) -> timedelta:

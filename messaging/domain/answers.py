@@ -7,13 +7,19 @@ from enum import StrEnum
 
 from messaging.domain.job import JobId, Phone, Sid
 
+LATE_WAIT = timedelta(seconds=5)
+"""After a deadline was missed: this worker has too much to do."""
+MISSED_WAIT = timedelta(seconds=1)
+"""After a slot of the throttle was missed: there are others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One text, ready to be sent.
 
     `write_before` is a reading of `time.monotonic()` in seconds: a request that has not begun
-    to be written by then must not be written at all, because the claim may have run out.
+    to be written by then must not be written at all, because the claim may have run out, or its
+    slot. It is not begun before `write_after`, a reading of the same clock; 0 is at once.
     `send_at` asks Twilio to keep the text until then (native scheduling).
     """
 
@@ -24,6 +30,12 @@ class Outgoing:
     media_urls: tuple[str, ...] = ()
     send_at: datetime | None = None
     write_before: float
+    write_after: float = 0.0
+
+    @property
+    def late_wait(self) -> timedelta:
+        """When it is tried again if it was too late to be written."""
+        return MISSED_WAIT if self.write_after else LATE_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +81,16 @@ class NotSent:
     """It is certain that no text went out: the request was never written, or answered with 429.
 
     `retry_after` is what Twilio asked for; `costs_retry` is False where the job is not to blame;
-    `unreachable` says that no connection to Twilio could be made.
+    `unreachable` says that no connection to Twilio could be made, `crowded` that Twilio had too
+    many requests of ours at once, and `pauses` that it refuses them one by one, too.
     """
 
     reason: str
     retry_after: timedelta | None = None
     costs_retry: bool = True
     unreachable: bool = False
+    crowded: bool = False
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

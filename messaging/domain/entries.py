@@ -56,14 +56,20 @@ class Standing:
     prepared: bool
     resends: int
     age: timedelta
+    segments: int = 1
+    """How many it counts against a limit in segments; 1 where the limits count messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A job to send and the entry that says so: all that a Celery message carries."""
+    """A job to send and the entry that says so: all that a Celery message carries.
+
+    `segments` are told where the rate limits count them: slots are taken before the claim.
+    """
 
     job_id: JobId
     msg_id: int
+    segments: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +141,7 @@ def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
             result.spent.append(entry)
         elif job.status is Status.PENDING:
             seen.add(job.id)
-            hint = Hint(job_id=job.id, msg_id=entry.msg_id)
+            hint = Hint(job_id=job.id, msg_id=entry.msg_id, segments=job.segments)
             (result.ready if job.prepared else result.unprepared).append(hint)
             if job.resends:
                 result.again.append(entry.msg_id)

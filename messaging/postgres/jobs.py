@@ -93,14 +93,24 @@ def claim_for_handover(
     return [_claim(*row) for row in rows]
 
 
-def standing(conn: Postgres, ids: Iterable[JobId]) -> dict[JobId, Standing]:
-    """What the bridge must know of these jobs; those that do not exist are missing."""
-    rows = conn.execute(query("jobs", "standing"), {"ids": list(ids)})
+def standing(
+    conn: Postgres, ids: Iterable[JobId], *, in_segments: bool = False
+) -> dict[JobId, Standing]:
+    """What the bridge must know of these jobs; those that do not exist are missing.
+
+    Each counts as one segment, unless they are counted.
+    """
+    rows = conn.execute(query("jobs", "standing"), {"ids": list(ids), "in_segments": in_segments})
     return {
         JobId(id): Standing(
-            id=JobId(id), status=Status(status), prepared=prepared, resends=resends, age=age
+            id=JobId(id),
+            status=Status(status),
+            prepared=prepared,
+            resends=resends,
+            age=age,
+            segments=segments,
         )
-        for id, status, prepared, resends, age in rows
+        for id, status, prepared, resends, age, segments in rows
     }
 
 

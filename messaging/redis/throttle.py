@@ -1,42 +1,48 @@
-"""How many sends may start now, over all workers: limits a second and a minute, and the pause.
+"""How many sends may start and when, over all workers: the limits' pace, and the pause.
 
-The state lives in Redis and may be lost at any moment; then counting begins anew.
+The state lives in Redis and may be lost at any moment; then sending begins again cautiously.
 """
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import blake2b
 from importlib.resources import files
+from threading import get_ident
+from uuid import uuid4
 
 import redis
 
+from messaging.domain.job import Lane
+from messaging.redis.clock import Clock
 from messaging.settings import Settings
 
 AWAY = redis.RedisError
 """Redis is gone, full, starting or read-only: later."""
 _PAUSE = "messaging:pause"
 _REMEMBERS = "messaging:remembers"
-_SEQUENCE = "messaging:throttle:sequence"
-_SCRIPT = files("messaging.redis").joinpath("throttle.lua").read_text(encoding="utf-8")
+_THROTTLE = "messaging:throttle"
+
+
+def _script(name: str) -> str:
+    return files("messaging.redis").joinpath(name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Slots to start sends with, and when to ask for the next.
+    """Slots to start sends with, or how long to wait before asking again.
 
-    `paused` is why no send may start at all, or empty; `first` numbers the slots.
+    `starts` are readings of the monotonic clock, one for each slot; without a limit there are
+    none, and sends may start at once. `paused` is why no send may start at all, or empty. `told`
+    is when each slot begins on Redis's clock, in microseconds, and at last when they end.
     """
 
     slots: int
-    wait: timedelta
-    first: int
-    paused: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limit:
-    key: str
-    count: int
-    window_ms: int
+    wait: timedelta = timedelta(0)
+    paused: str = ""
+    starts: tuple[float, ...] = ()
+    told: tuple[int, ...] = ()
 
 
 class Throttle:
@@ -51,34 +57,47 @@ class Throttle:
             health_check_interval=30,
             decode_responses=True,
         )
-        self._limits = _limits(settings)
+        self._pace = settings.pace
+        self._share = settings.urgent_share
+        self._state = f"{_THROTTLE}:{_sender(settings)}"
         self._is_broker = settings.broker_url is None
-        self._take = self._redis.register_script(_SCRIPT)
+        self._take = self._redis.register_script(_script("throttle.lua"))
+        self._give_back = self._redis.register_script(_script("give_back.lua"))
+        self._clock = Clock()
+        self._process = uuid4().hex
+        self._known = 0
+        """The end of this process's latest grant: an emptied Redis learns it from us."""
 
-    def take(self, wanted: int) -> Grant:
-        """At most `wanted` slots, in one round trip; raises redis.RedisError where it is down."""
-        answer = self._take(
-            keys=[_PAUSE, _SEQUENCE, *(limit.key for limit in self._limits)],
-            args=[wanted, *(n for limit in self._limits for n in (limit.count, limit.window_ms))],
-        )
-        slots, wait, first, paused = answer
-        return Grant(
-            slots=int(slots),
-            wait=timedelta(milliseconds=float(wait)),
-            first=int(first),
-            paused=str(paused),
-        )
+    def take(self, units: Sequence[int], lane: Lane) -> Grant:
+        """Slots for the first of these texts, as many as may start soon, in one round trip.
+
+        `units` are what each counts against the limits. Raises redis.RedisError where it is down.
+        """
+        if self._pace is None:
+            paused, *waits = self._take(keys=[_PAUSE], args=[])
+            if not paused:
+                return Grant(slots=len(units))
+            return Grant(slots=0, paused=paused, wait=_microseconds(waits[0]))
+        return self._take_paced(units, lane, self._pace.interval)
 
     def give_back(self, grant: Grant, unused: int) -> None:
-        """Returns the last `unused` slots of a grant."""
-        if not (unused and self._limits):
+        """Returns the last `unused` slots of a grant; lost where later ones were granted since.
+
+        A Redis that is away loses them too, and raises nothing: a claim must not be lost with them.
+        """
+        if not unused or not grant.told:
             return
-        end = grant.first + grant.slots
-        numbers = [str(number) for number in range(end - unused, end)]
-        with self._redis.pipeline(transaction=False) as pipe:
-            for limit in self._limits:
-                pipe.zrem(limit.key, *numbers)
-            pipe.execute()
+        end, start = grant.told[-1], grant.told[-1 - unused]
+        try:
+            is_back = self._give_back(keys=[self._state], args=[end, start])
+        except AWAY:
+            return
+        if is_back and self._known == end:
+            self._known = start
+
+    def waiting(self, lane: Lane) -> int:
+        """How many tasks of this lane wait for slots in workers; about so many."""
+        return int(self._redis.zcard(self._waiters(lane))) if self._pace else 0
 
     def pause(self, time: timedelta, reason: str) -> None:
         """Lets no send start for this time, anywhere; `reason` says why to whoever asks."""
@@ -106,12 +125,40 @@ class Throttle:
         """Closes the connections."""
         self._redis.close()
 
+    def _take_paced(self, units: Sequence[int], lane: Lane, interval: timedelta) -> Grant:
+        sent = time.monotonic()
+        paused, wait, *told = self._take(
+            keys=[_PAUSE, self._state, self._waiters(lane)],
+            args=[
+                int(lane is Lane.URGENT),
+                interval / timedelta(microseconds=1),
+                self._share,
+                self._known,
+                f"{self._process}:{get_ident()}",
+                *units,
+            ],
+        )
+        received = time.monotonic()
+        if not told:
+            return Grant(slots=0, paused=paused, wait=_microseconds(wait))
+        now, end, *starts = told
+        self._known = max(self._known, end)
+        ahead = self._clock.ahead(sent=sent, told=now / 1e6, received=received)
+        return Grant(
+            slots=len(starts),
+            starts=tuple(start / 1e6 + ahead for start in starts),
+            told=(*starts, end),
+        )
 
-def _limits(settings: Settings) -> tuple[_Limit, ...]:
-    limits = (
-        ("messaging:throttle:second", settings.rate_limit_per_second, 1_000),
-        ("messaging:throttle:minute", settings.rate_limit_per_minute, 60_000),
-    )
-    return tuple(
-        _Limit(key=key, count=count, window_ms=window) for key, count, window in limits if count
-    )
+    def _waiters(self, lane: Lane) -> str:
+        return f"{self._state}:waiting:{lane.value}"
+
+
+def _sender(settings: Settings) -> str:
+    """Names what the limits are of in a key, without a number in it."""
+    sender = settings.twilio_messaging_service_sid or settings.twilio_from or ""
+    return blake2b(sender.encode(), digest_size=6).hexdigest()
+
+
+def _microseconds(count: float) -> timedelta:
+    return timedelta(microseconds=float(count))

@@ -13,37 +13,40 @@ from messaging.postgres.jobs import Unprepared
 from messaging.runtime import Runtime
 
 
-def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> set[JobId]:
-    """Prepares those of these jobs that need it and returns them.
+def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> dict[JobId, int]:
+    """Prepares those of these jobs that need it and returns them, with their segments.
 
     A job that can never be sent fails, with the reason in its row and its journal.
     """
     if not ids:
-        return set()
+        return {}
     with rt.db.connection() as conn:
         rows = jobs.unprepared(conn, ids)
-    return {row.id for row in rows if _prepare_one(rt, row)}
+    prepared = {row.id: _prepare_one(rt, row) for row in rows}
+    return {id: segments for id, segments in prepared.items() if segments is not None}
 
 
-def _prepare_one(rt: Runtime, row: Unprepared) -> bool:
-    """Whether the row is ready now. Whatever is wrong with it is wrong with it alone."""
+def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
+    """The segments of the row if it is ready now, else None. Whatever is wrong with it is wrong
+    with it alone."""
     try:
         prepared = _prepared(row, rt.settings.default_region)
     except Refused as refusal:
-        return _refuse(rt, row, str(refusal))
+        _refuse(rt, row, str(refusal))
+        return None
     try:
         with rt.db.connection() as conn:
-            return jobs.prepare(conn, row.id, prepared) is not None
+            return None if jobs.prepare(conn, row.id, prepared) is None else prepared.segments
     except REFUSALS as error:
         # Not its text: Postgres quotes the row.
-        return _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")
+        _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")
+        return None
 
 
-def _refuse(rt: Runtime, row: Unprepared, reason: str) -> bool:
+def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:
     with rt.db.connection() as conn:
         jobs.refuse(conn, row.id, reason)
     events.job_failed(job_id=row.id, attempt=0, reason=reason, code=None)
-    return False
 
 
 def _prepared(row: Unprepared, default_region: str | None) -> Prepared:

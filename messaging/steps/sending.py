@@ -1,12 +1,13 @@
 """Sends claimed jobs and says what each comes to. Nothing is recorded here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from messaging import events
 from messaging.domain.answers import Answer, InDoubt, NotSent, Outgoing, Rejected
-from messaging.domain.job import Claim, Status
+from messaging.domain.job import Claim, JobId, Status
 from messaging.domain.outcome import Outcome, outcome
 from messaging.runtime import Runtime
 
@@ -14,6 +15,7 @@ _PAUSE = timedelta(seconds=30)
 """How long nothing is sent after Twilio refused our credentials or our sender."""
 _BREATHER = timedelta(seconds=5)
 """How long nothing is sent after no connection to Twilio could be made."""
+_ANY_TIME: Mapping[JobId, tuple[float, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +27,26 @@ class Attempt:
     outcome: Outcome
 
 
+Slot = tuple[float, float]
+"""From when to when a request may be begun: readings of the monotonic clock."""
+
+
 def send_claims(
-    rt: Runtime, claims: Sequence[Claim], write_before: float, *, urgent: bool = False
+    rt: Runtime,
+    claims: Sequence[Claim],
+    write_before: float,
+    *,
+    urgent: bool = False,
+    slots: Mapping[JobId, Slot] = _ANY_TIME,
 ) -> Iterator[list[Attempt]]:
-    """Sends claimed jobs at once and yields what they come to, in groups, as answers arrive.
+    """Sends claimed jobs at once, or in their slots, and yields what they come to, in groups, as
+    answers arrive.
 
     No request is begun after `write_before`, a reading of the monotonic clock. Urgent ones go
     before others that wait for room in the gateway.
     """
     by_job = {claim.id: claim for claim in claims}
-    texts = [_outgoing(claim, write_before) for claim in claims]
+    texts = [_outgoing(claim, write_before, slots.get(claim.id)) for claim in claims]
     for answers in rt.twilio.send(texts, urgent=urgent):
         yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
@@ -49,10 +61,13 @@ def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
     answers = [attempt.answer for attempt in attempts]
     refused = [a.message for a in answers if isinstance(a, Rejected) and a.pauses]
     cut_off = [a.reason for a in answers if isinstance(a, NotSent) and a.unreachable]
+    crowded = [a for a in answers if isinstance(a, NotSent) and a.pauses]
     if refused:
         _pause(rt, _PAUSE, refused[0])
     elif cut_off and len(cut_off) == len(answers):
         _pause(rt, _BREATHER, cut_off[0])
+    elif crowded:
+        _pause(rt, crowded[0].retry_after or _BREATHER, crowded[0].reason)
 
 
 def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
@@ -60,7 +75,8 @@ def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
     events.sending_paused(seconds=time.total_seconds(), reason=reason)
 
 
-def _outgoing(claim: Claim, write_before: float) -> Outgoing:
+def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:
+    start, end = slot or (0.0, write_before)
     return Outgoing(
         job_id=claim.id,
         attempt=claim.attempt,
@@ -68,7 +84,8 @@ def _outgoing(claim: Claim, write_before: float) -> Outgoing:
         body=claim.message_content,
         media_urls=claim.media_urls,
         send_at=claim.send_at,
-        write_before=write_before,
+        write_before=min(write_before, end),
+        write_after=start,
     )
 
 

@@ -7,7 +7,15 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
+from messaging.domain.answers import (
+    LATE_WAIT,
+    Accepted,
+    Answer,
+    Fault,
+    InDoubt,
+    NotSent,
+    Rejected,
+)
 from messaging.domain.job import Sid
 from messaging.domain.wording import hide_numbers
 from messaging.twilio.code_table import OF_THE_RECIPIENT
@@ -17,8 +25,6 @@ from messaging.twilio.stages import Stage
 UNREACHABLE_WAIT: Final = timedelta(seconds=30)
 """After a failed lookup, connect or TLS. It costs no retry: nothing was attempted, and an outage
 of an hour must not use up the retries of every text."""
-LATE_WAIT: Final = timedelta(seconds=5)
-"""After a deadline was missed: this worker has too much to do."""
 CROWDED_WAIT: Final = timedelta(seconds=2)
 """After a 429 without Retry-After. It is about concurrent requests, which end in seconds."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -41,14 +47,17 @@ _ADVICE: Final = {
 }
 
 
-def failure(stage: Stage, reason: str) -> NotSent | InDoubt:
-    """The answer of a request that got none: certain before the first byte, in doubt after."""
+def failure(stage: Stage, reason: str, late_wait: timedelta = LATE_WAIT) -> NotSent | InDoubt:
+    """The answer of a request that got none: certain before the first byte, in doubt after.
+
+    `late_wait` is when a text that came too late is tried again.
+    """
     if stage.may_have_arrived:
         return InDoubt(reason=reason)
     unreachable = Stage.START < stage < Stage.DEADLINE
     return NotSent(
         reason=reason,
-        retry_after=UNREACHABLE_WAIT if unreachable else LATE_WAIT,
+        retry_after=UNREACHABLE_WAIT if unreachable else late_wait,
         costs_retry=False,
         unreachable=unreachable,
     )
@@ -102,6 +111,7 @@ def _too_many(headers: Mapping[str, str], said: Mapping[str, object]) -> NotSent
         reason="Twilio has too many of our requests at once (HTTP 429) and took none of this one.",
         retry_after=_retry_after(headers),
         costs_retry=False,
+        crowded=True,
     )
 
 

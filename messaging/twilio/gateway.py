@@ -86,6 +86,13 @@ class Gateway:
             return groups.read(lambda: True)
         return groups.read(lambda: line.loop.alive)
 
+    @property
+    def room(self) -> int | None:
+        """How many more texts Twilio would take now; None while it has not refused any for there
+        being too many at once."""
+        line = self._line
+        return line.lanes.room if line else None
+
     def cancel(self, sid: Sid) -> Canceling:
         """Ask Twilio not to send a message that it keeps for later; safe to repeat."""
         answer = self._ask(lambda api: questions.cancel(api, sid))
@@ -147,7 +154,7 @@ class Gateway:
             response = await api.create(self._sender.form(message))
             return classify.answer(response.status_code, response.headers or {}, response.text)
         except Failed as failed:
-            return classify.failure(failed.stage, failed.reason)
+            return classify.failure(failed.stage, failed.reason, message.late_wait)
         except NeedsMessagingService as error:
             return _misconfigured(str(error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each

@@ -154,6 +154,10 @@ class Ledger(Gateway):
             text.status = status
         return True
 
+    @property
+    def room(self) -> None:
+        """It never has too many requests at once."""
+
     def send(
         self, messages: Sequence[Outgoing], *, urgent: bool = False
     ) -> Iterator[Sequence[Answered]]:

@@ -53,7 +53,8 @@ select
   status,
   prepared_at is not null as prepared,
   doubt_resends,
-  coalesce(clock_timestamp() - claimed_at, interval '0') as age
+  coalesce(clock_timestamp() - claimed_at, interval '0') as age,
+  case when %(in_segments)s then greatest(segments, 1) else 1 end as segments
 from public.message_jobs
 where id = any(%(ids)s)
 
