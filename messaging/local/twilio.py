@@ -31,6 +31,7 @@ class Accepted:
     to: str
     body: str
     at: float
+    segments: int = 1
 
 
 class Twilio:
@@ -64,6 +65,7 @@ class Twilio:
                     to=text["to"],
                     body=text["body"],
                     at=datetime.fromisoformat(text["created_at"]).timestamp(),
+                    segments=text["segments"],
                 )
             after = page["next_after"]
 

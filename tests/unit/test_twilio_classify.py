@@ -5,7 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
+from messaging.domain.answers import (
+    LATE_WAIT,
+    Accepted,
+    Answer,
+    Fault,
+    InDoubt,
+    NotSent,
+    Rejected,
+)
 from messaging.domain.job import Sid
 from messaging.twilio import classify
 from messaging.twilio.code_table import OF_THE_RECIPIENT
@@ -36,11 +44,11 @@ def kind(answer: Answer) -> str:
 @pytest.mark.parametrize(
     "stage, expected",
     [
-        (Stage.START, ("NotSent", classify.LATE_WAIT)),
+        (Stage.START, ("NotSent", LATE_WAIT)),
         (Stage.RESOLVE, ("NotSent", classify.UNREACHABLE_WAIT)),
         (Stage.CONNECT, ("NotSent", classify.UNREACHABLE_WAIT)),
         (Stage.TLS, ("NotSent", classify.UNREACHABLE_WAIT)),
-        (Stage.DEADLINE, ("NotSent", classify.LATE_WAIT)),
+        (Stage.DEADLINE, ("NotSent", LATE_WAIT)),
         (Stage.WRITE, ("InDoubt", None)),
         (Stage.STATUS, ("InDoubt", None)),
         (Stage.BODY, ("InDoubt", None)),

@@ -82,6 +82,10 @@ class Site(Opened):
         self.start(name, command.argv(self.environment | more, number), **more)
         return name
 
+    def kill(self, name: str) -> None:
+        """Kill a process with -9; it is not missed any more."""
+        self._processes.pop(name).kill()
+
     def pid(self, name: str) -> int:
         """The process of this name."""
         return self._processes[name].pid

@@ -1,0 +1,1 @@
+"""`python -m messaging.local.pacing`: whether the rate limits hold, whoever dies and forgets."""

@@ -1,0 +1,76 @@
+"""Runs it, prints the figures, and fails where a limit does not hold."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from messaging.errors import MessagingError
+from messaging.local.pacing.options import PacingOptions
+from messaging.local.pacing.run import run, where
+from messaging.local.stopping import INTERRUPTED, stoppable
+
+_DEFAULTS = PacingOptions()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns 1 where a window held more than its limit and one, or a text was sent twice."""
+    with stoppable():
+        try:
+            found = run(_options(arguments), _say)
+        except KeyboardInterrupt:
+            _say("Stopped. Nothing of it runs any more.")
+            return INTERRUPTED
+        except MessagingError as error:
+            _say(str(error))
+            return 1
+    print("\n".join(found.sentences()))
+    return 0 if found.holds else 1
+
+
+def _options(arguments: Sequence[str]) -> PacingOptions:
+    parser = argparse.ArgumentParser(
+        prog="python -m messaging.local.pacing",
+        description="Sends texts at a rate limit while workers are killed and Redis is emptied, "
+        "and says how many the fullest second and minute held.",
+    )
+    number = {"type": int, "metavar": "N"}
+    for name, said in _NUMBERS.items():
+        parser.add_argument(f"--{name}", **number, default=getattr(_DEFAULTS, name), help=said)
+    for name, said in _TIMES.items():
+        seconds = getattr(_DEFAULTS, name) / timedelta(seconds=1)
+        parser.add_argument(f"--{name}", type=float, metavar="S", default=seconds, help=said)
+    parser.add_argument("--unit", choices=("messages", "segments"), default=_DEFAULTS.unit)
+    parser.add_argument("--mixed", action="store_true", help="every other text has three segments")
+    parser.add_argument("--chart", metavar="FILE", help="draw it here, as SVG")
+    parser.add_argument("--json", metavar="FILE", help="write the figures here")
+    given = vars(parser.parse_args(arguments))
+    return PacingOptions(
+        **{name: given[name] for name in (*_NUMBERS, "unit", "mixed")},
+        **{name: timedelta(seconds=given[name]) for name in _TIMES},
+        chart=where(given["chart"]),
+        report=where(given["json"]),
+    )
+
+
+_NUMBERS = {
+    "messages": "texts that wait from the beginning",
+    "second": "the limit a second, 0 for none",
+    "minute": "the limit a minute, 0 for none",
+    "workers": "worker processes",
+    "wipes": "how often Redis is emptied",
+    "urgent": "urgent texts, sent one by one meanwhile; the run ends with them",
+}
+_TIMES = {
+    "quiet": "seconds before there is trouble",
+    "trouble": "seconds of trouble",
+    "every": "seconds from one kill to the next",
+}
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
