@@ -16,7 +16,7 @@ from messaging.runtime import Runtime
 from messaging.steps.claiming import claim
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
-from messaging.steps.slots import slots_of, wait_for
+from messaging.steps.slots import get_ready, slots_of, wait_for
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
@@ -113,6 +113,7 @@ def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint]) -> Grant:
     room = rt.twilio.room
     if room is not None and room < 1:
         return Grant(slots=0, wait=_CROWDED)
+    get_ready(rt, len(waiting[:room]))
     try:
         return rt.throttle.take([_units(rt, hint) for hint in waiting[:room]], lane)
     except AWAY:

@@ -18,7 +18,7 @@ from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
-from messaging.steps.slots import slots_of, wait_for
+from messaging.steps.slots import get_ready, slots_of, wait_for
 
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
@@ -42,6 +42,7 @@ def hand_over(rt: Runtime) -> int:
     prepare_jobs(rt, bare)
     taken = claimed = 0
     for _ in rt.while_there_is_time(range(_MOST), _RUN):
+        get_ready(rt, 1)
         grant = rt.throttle.take([1] * (_MOST - claimed), Lane.NORMAL)
         if grant.slots:
             claims, write_before = _claim(rt, grant)

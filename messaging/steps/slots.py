@@ -12,6 +12,15 @@ _TO_CLAIM = timedelta(milliseconds=50)
 """How long before its slot a text is claimed: a claim takes some milliseconds, or tens of them."""
 
 
+def get_ready(rt: Runtime, texts: int) -> None:
+    """Returns when so many texts could begin in slots: a connection takes longer than those wait.
+
+    To be called before slots are asked for, at once where there is no limit.
+    """
+    if rt.settings.pace:
+        rt.twilio.ready(texts)
+
+
 def wait_for(rt: Runtime, grant: Grant) -> None:
     """Returns when it is time to claim what the slots of a grant are for."""
     if grant.starts:

@@ -50,6 +50,10 @@ class Api:
         """
         return await self._http.post(self._create, form)
 
+    async def ready(self, count: int) -> None:
+        """Have so many connections wait for texts to be sent on."""
+        await self._http.ready(self._create.origin, count)
+
     async def update(self, sid: Sid, form: Form) -> Response:
         """Change a message, e.g. cancel it."""
         return await self._client.request_async("POST", self._message_url(sid), data={**form})

@@ -86,6 +86,11 @@ class Gateway:
             return groups.read(lambda: True)
         return groups.read(lambda: line.loop.alive)
 
+    def ready(self, count: int) -> None:
+        """Have so many connections wait for texts that begin at a certain time; where that fails,
+        their answers say so. Returns within the time that connecting may take."""
+        self._ask(lambda api: api.ready(count))
+
     @property
     def room(self) -> int | None:
         """How many more texts Twilio would take now; None while it has not refused any for there

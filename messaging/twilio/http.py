@@ -13,12 +13,14 @@ from twilio.http.response import Response
 from messaging.twilio.connection import Connection
 from messaging.twilio.dial import Origin, dial
 from messaging.twilio.request import FormPost, address_of, written_request
-from messaging.twilio.stages import PROGRESS, Progress
+from messaging.twilio.stages import PROGRESS, Failed, Progress
 
 LONGEST_IDLE = 4.0
 """Seconds that a connection is kept unused. Servers close idle connections after 5 s (uvicorn,
 Node) or more; a request that crosses such a close is in doubt and costs a minute, a new
 connection costs a tenth of a second."""
+_SOON = 1.0
+"""Seconds within which a connection that is made ready is used."""
 
 
 class StagedHttpClient(AsyncHttpClient):
@@ -71,6 +73,22 @@ class StagedHttpClient(AsyncHttpClient):
     async def post(self, repeated: FormPost, form: Mapping[str, object]) -> Response:
         """The same for a form and a head that was made once. Raises Failed."""
         return await self._exchange(repeated.origin, repeated.written(form), self._read_timeout)
+
+    async def ready(self, origin: Origin, count: int) -> None:
+        """Open connections until so many wait to be used; those that cannot be opened are not."""
+        soon = time.monotonic() - self._longest_idle + _SOON
+        idle = [since for connection, since in self._idle[origin] if connection.reusable]
+        missing = count - sum(since > soon for since in idle)
+        await asyncio.gather(*(self._open(origin) for _ in range(missing)))
+
+    async def _open(self, origin: Origin) -> None:
+        try:
+            connection = await dial(
+                origin, tls=self._tls, timeout=self._connect_timeout, progress=Progress()
+            )
+        except Failed:  # whoever sends finds out, and says so
+            return
+        self._put_back(origin, connection)
 
     async def close(self) -> None:
         """Close the connections that no request is using."""

@@ -154,6 +154,9 @@ class Ledger(Gateway):
             text.status = status
         return True
 
+    def ready(self, count: int) -> None:
+        """It takes no time to connect."""
+
     @property
     def room(self) -> None:
         """It never has too many requests at once."""

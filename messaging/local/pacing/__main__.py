@@ -34,9 +34,9 @@ def _options(arguments: Sequence[str]) -> PacingOptions:
         description="Sends texts at a rate limit while workers are killed and Redis is emptied, "
         "and says how many the fullest second and minute held.",
     )
-    number = {"type": int, "metavar": "N"}
     for name, said in _NUMBERS.items():
-        parser.add_argument(f"--{name}", **number, default=getattr(_DEFAULTS, name), help=said)
+        usual = getattr(_DEFAULTS, name)
+        parser.add_argument(f"--{name}", type=int, metavar="N", default=usual, help=said)
     for name, said in _TIMES.items():
         seconds = getattr(_DEFAULTS, name) / timedelta(seconds=1)
         parser.add_argument(f"--{name}", type=float, metavar="S", default=seconds, help=said)
@@ -46,8 +46,12 @@ def _options(arguments: Sequence[str]) -> PacingOptions:
     parser.add_argument("--json", metavar="FILE", help="write the figures here")
     given = vars(parser.parse_args(arguments))
     return PacingOptions(
-        **{name: given[name] for name in (*_NUMBERS, "unit", "mixed")},
-        **{name: timedelta(seconds=given[name]) for name in _TIMES},
+        **{name: given[name] for name in _NUMBERS},
+        quiet=timedelta(seconds=given["quiet"]),
+        trouble=timedelta(seconds=given["trouble"]),
+        every=timedelta(seconds=given["every"]),
+        unit=given["unit"],
+        mixed=given["mixed"],
         chart=where(given["chart"]),
         report=where(given["json"]),
     )

@@ -69,7 +69,7 @@ def _start(site: Site, options: PacingOptions) -> list[str]:
     numbers = range(1, options.workers + 1)
     workers = [site.start_command(WORKER, number, **options.environment) for number in numbers]
     for command in (BRIDGE, BEAT):
-        site.start_command(command, **options.environment)
+        site.start_command(command, 1, **options.environment)
     site.wait_until(lambda: any(True for _ in site.twilio.ledger()), 60, "the first text is sent")
     return workers
 
