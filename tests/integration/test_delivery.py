@@ -1,5 +1,6 @@
 """Delivery against a real Postgres, a real Valkey and the simulator."""
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +15,7 @@ from messaging import delivery, runtime
 from messaging.domain.answers import Accepted, NotSent
 from messaging.domain.job import JobId, Lane, Sid
 from messaging.domain.outcome import outcome
+from messaging.line import packed, unpacked
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Kind, Rule
 from messaging.postgres import jobs
@@ -129,6 +131,78 @@ def test_what_the_throttle_does_not_grant_is_put_off_unclaimed(
     assert [("pending", 0)] * 5 == [(row(db, id).status, row(db, id).attempt) for id in ids]
     assert 5 == len(entries(db))
     rt.close()
+
+
+def test_texts_are_sent_one_after_the_other_at_the_limit(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "50"}))
+    for n in range(12):
+        insert(db, message_content=f"n {n}")
+    assert Counter({"sent": 12}) == work(rt).outcomes
+    times = [message.created_at for message in twilio.ledger.outbound]
+    assert 12 == len(times)
+    # Eleven gaps of 20.4 ms, the last of which may end as late as a text may begin.
+    assert times[-1] - times[0] > 11 * 0.0204 - 0.041
+    assert [] == [a for a, b in zip(times, times[3:], strict=False) if b - a < 0.0204]
+    rt.close()
+
+
+def test_a_limit_in_segments_spreads_long_texts_further(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    limits = {"TWILIO_RATE_LIMIT_PER_SECOND": "50", "TWILIO_RATE_LIMIT_UNIT": "segments"}
+    rt = runtime.build(load({**environment, **limits}))
+    for n in range(5):
+        insert(db, message_content=f"{n} " + "long " * 80)
+    hints = take(rt)
+    assert [3] * 5 == [hint.segments for hint in hints]
+    assert hints == unpacked(json.loads(json.dumps(packed(hints))))
+    assert Counter({"sent": 5}) == delivery.deliver(rt, Lane.NORMAL, hints).outcomes
+    times = [message.created_at for message in twilio.ledger.outbound]
+    assert times[-1] - times[0] > 4 * 3 * 0.0204 - 0.041
+    rt.close()
+
+
+def test_a_limit_in_messages_puts_no_segments_into_celery(rt: Runtime, db: Database) -> None:
+    insert(db, message_content="long " * 100)
+    assert [1] == [hint.segments for hint in take(rt)]
+
+
+def test_a_slot_that_is_missed_costs_no_retry_and_is_tried_again_soon(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    """The claim takes so long that its slots have passed."""
+    rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "50"}))
+    db.execute(
+        "create function dawdle() returns trigger language plpgsql as $$ begin "
+        "perform pg_sleep(0.2); return new; end $$"
+    )
+    db.execute(
+        "create trigger dawdle before update on message_jobs for each row "
+        "when (new.status = 'processing') execute function dawdle()"
+    )
+    id = insert(db)
+    assert Counter({"retrying": 1}) == work(rt).outcomes
+    assert (0, []) == (row(db, id).retry_count, sent_bodies(twilio))
+    due = db.execute("select due_at - clock_timestamp() from message_jobs").fetchone()
+    assert due is not None
+    assert due[0] <= timedelta(seconds=1)
+    rt.close()
+
+
+def test_twilio_that_refuses_even_single_requests_pauses_sending_for_as_long_as_it_asks(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS, retry_after=30))
+    for n in range(2):
+        id = insert(db, message_content=f"n {n}")
+        assert (None, Counter({"retrying": 1})) == (rt.throttle.paused(), work(rt).outcomes)
+    assert (1, 0) == (row(db, id).attempt, row(db, id).retry_count)
+    assert rt.throttle.paused()
+    id = insert(db, message_content="It waits")
+    assert 1 == work(rt).put_off
+    assert 0 == row(db, id).attempt
 
 
 def test_a_request_is_not_written_after_its_deadline(

@@ -63,7 +63,7 @@ class Found:
         lines += [
             f"texts: {len(self.arrivals):,}, {self.repeated} of them twice",
             f"workers killed: {len(self.kills)}, Redis emptied: {len(self.wipes)}",
-            f"slots missed: {self.missed}, answers in doubt: {self.doubted}",
+            f"slots missed: {self.missed}, left in doubt by workers that died: {self.doubted}",
         ]
         if self.lags:
             p50, p99, most = (percentile(self.lags, part) for part in (0.5, 0.99, 1.0))

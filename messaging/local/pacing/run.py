@@ -32,8 +32,11 @@ _SPARE = 240.0
 _URGENT = "An urgent text"
 _MISSED: LiteralString = """
 select
-  count(*) filter (where details ->> 'reason' like '%%ran out%%'),
-  count(*) filter (where details ->> 'answer' = 'in doubt')
+  count(*) filter (where details ->> 'reason' like 'the time to send ran out%%'),
+  count(*) filter (
+    where details ->> 'answer' = 'in doubt'
+    or details ->> 'reason' = 'the worker did not come back'
+  )
 from messaging.message_events
 """
 
@@ -110,7 +113,7 @@ def _found(
 ) -> Found:
     ledger = list(site.twilio.ledger())
     counted = options.unit == "segments"
-    row = site.connect("messaging").execute(_MISSED).fetchone()
+    row = site.connect("messaging").execute(_MISSED, []).fetchone()
     missed, doubted = row or (0, 0)
     return Found(
         arrivals=[Arrival(at=one.at, units=one.segments if counted else 1) for one in ledger],
