@@ -53,12 +53,8 @@ worker_soft_shutdown_timeout = 20
 worker_cancel_long_running_tasks_on_connection_loss = False
 
 # `rate_limit` counts the tasks of one worker: a fuse. The limits that hold over all workers are
-# the throttle's, in Redis. Each task has a text at least; where a text takes longer than a second,
-# tasks find no slot, and others of theirs must not wait for a minute because of that.
-_rate = _settings.sends_per_second
-task_annotations = {
-    "messaging.deliver": {"rate_limit": f"{max(1.0, _rate):g}/s" if _rate else None}
-}
+# the throttle's, in Redis.
+task_annotations = {"messaging.deliver": {"rate_limit": _settings.tasks_per_second}}
 
 _STALE = 120  # seconds after which a periodic task is not worth running; clocks may differ by less
 

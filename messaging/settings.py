@@ -141,6 +141,16 @@ class Settings(
         return min(rates, default=None)
 
     @property
+    def tasks_per_second(self) -> str | None:
+        """The fuse of one worker, as Celery writes a `rate_limit`; None where there is no limit.
+
+        A task has one text at least. It is one a second at least: with a slower limit, tasks that
+        find no slot put their texts off, and must not keep others from a slot that there is.
+        """
+        rate = self.sends_per_second
+        return f"{max(1.0, rate):g}/s" if rate else None
+
+    @property
     def pace(self) -> Pace | None:
         """The pace that keeps both rate limits; None where there is none."""
         windows = (

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from messaging.local.pacing.windows import Arrival, fullest
 from messaging.local.processes import WORKER
 from tests.stack.batch import Batch, drafts
 from tests.stack.stack import Stack
@@ -26,7 +27,7 @@ def test_a_backlog_is_sent_at_the_limit_and_not_faster(limited: Stack) -> None:
     assert rate is not None
     batch = Batch.of(limited, drafts(rate * SECONDS, "At the limit"))
     batch.assert_delivered_once(LIMIT)
-    times = sorted(batch.accepted_at().values())
-    print(f"{len(times)} texts in {times[-1] - times[0]:.2f} s")
-    # What starts within two seconds is three limits at the very most, if the ends fall badly.
-    assert [] == [a for a, b in zip(times, times[3 * rate :], strict=False) if b - a < 2]
+    arrivals = [Arrival(at=at) for at in sorted(batch.accepted_at().values())]
+    print(f"{len(arrivals)} texts in {arrivals[-1].at - arrivals[0].at:.2f} s")
+    # The limit and one, where nothing else keeps the machine busy; the simulator may be late, too.
+    assert fullest(arrivals, 1) <= rate * 1.2

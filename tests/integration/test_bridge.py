@@ -271,6 +271,18 @@ def test_no_entry_is_leased_while_celerys_queue_is_full(rt: Runtime, db: Databas
     assert 3 == len(asked)
 
 
+def test_tasks_that_wait_for_slots_in_workers_take_room_too(
+    environment: dict[str, str], db: Database
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_MINUTE": "1"}))
+    insert(db)
+    assert not rt.throttle.take([1], Lane.NORMAL).slots
+    rt.stopping.set()
+    assert [] == list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, ONE_LOOK))
+    assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 2, ONE_LOOK)))
+    rt.close()
+
+
 def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) -> None:
     def room() -> int:
         rt.stopping.set()

@@ -139,6 +139,23 @@ def test_the_original_s_private_names_say_the_same(field: str, value: str | int)
         assert value == getattr(load({"DATABASE_URL": DATABASE, name: str(value)}), field)
 
 
+@pytest.mark.parametrize(
+    ("second", "minute", "fuse"),
+    [
+        ("", "", None),
+        ("50", "", "50/s"),
+        ("200", "6000", "100/s"),
+        ("", "100", "1.66667/s"),
+        ("", "10", "1/s"),
+    ],
+)
+def test_the_fuse_of_a_worker_is_the_stricter_limit(
+    second: str, minute: str, fuse: str | None
+) -> None:
+    limits = {"TWILIO_RATE_LIMIT_PER_SECOND": second, "TWILIO_RATE_LIMIT_PER_MINUTE": minute}
+    assert fuse == load({"DATABASE_URL": DATABASE, **limits}).tasks_per_second
+
+
 def test_the_preferred_name_wins() -> None:
     settings = load(
         {"DATABASE_URL": DATABASE, "PRIVATE_TWILIO_FROM": "other", "TWILIO_FROM": "preferred"}

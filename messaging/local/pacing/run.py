@@ -50,7 +50,9 @@ def run(options: PacingOptions, say: Say) -> Found:
         workers = _start(site, options)
         troubles = Troubles(site, options, workers)
         committed = dict(_urgent(jobs, options, troubles))
-        if not options.urgent:
+        if options.urgent:
+            site.wait_until(lambda: _arrived(site) == options.urgent, 30, "urgent texts are sent")
+        else:
             _wait(jobs, options, troubles, say)
         found = _found(site, options, troubles, committed)
     if options.report:
@@ -100,12 +102,10 @@ def _urgent(jobs: Jobs, options: PacingOptions, troubles: Troubles) -> Iterator[
         yield body, jobs.hand_over_one(body, priority=URGENT_ABOVE + 1)
         troubles.step()
         pauses.pause()
-    if options.urgent:
-        time.sleep(_LAST)
 
 
-_LAST = 5.0
-"""Seconds that the last urgent text has, too."""
+def _arrived(site: Site) -> int:
+    return sum(1 for _ in site.twilio.ledger(_URGENT))
 
 
 def _found(
