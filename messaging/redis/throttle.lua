@@ -39,8 +39,9 @@ if not free or free > furthest then
   free = now + URGENT + BLOCK + interval
   store('free', free)
 end
-if known <= furthest then
-  free = math.max(free, known)
+if known > free and known <= furthest then
+  free = known
+  store('free', free)
 end
 
 local cost = urgent and share > 0 and interval / share or 0
