@@ -46,7 +46,8 @@ def _sending(settings: Settings, paused: str | None) -> Finding:
             "Texts wait until this is put right; it is tried again every half minute.",
         )
     rate = settings.sends_per_second
-    return ok("sending", f"not paused, at most {rate:g} a second" if rate else "not paused")
+    unit = settings.rate_limit_unit.value
+    return ok("sending", f"not paused, at most {rate:g} {unit} a second" if rate else "not paused")
 
 
 def _celery(settings: Settings) -> list[Finding]:
