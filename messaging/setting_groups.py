@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from messaging.domain.job import InDoubtPolicy
-from messaging.domain.pacing import RateUnit
 
 TWILIO_GIVES_UP = 26.0
 """Seconds after which Twilio's own server gives up on a request."""
@@ -110,27 +109,6 @@ class TwilioSettings(BaseModel):
         validation_alias=_named("TWILIO_NATIVE_SCHEDULING"),
         description="Hand texts for later over to Twilio's own scheduling where they fit it.",
     )
-    rate_limit_per_second: int | None = Field(
-        None,
-        ge=1,
-        validation_alias=_named(
-            "TWILIO_RATE_LIMIT_PER_SECOND", "PRIVATE_TWILIO_RATE_LIMIT_PER_SECOND"
-        ),
-        description="What may start in any second, over all workers, evenly; unset: no limit.",
-    )
-    rate_limit_per_minute: int | None = Field(
-        None,
-        ge=1,
-        validation_alias=_named(
-            "TWILIO_RATE_LIMIT_PER_MINUTE", "PRIVATE_TWILIO_RATE_LIMIT_PER_MINUTE"
-        ),
-        description="What may start in any minute, over all workers, evenly; unset: no limit.",
-    )
-    rate_limit_unit: RateUnit = Field(
-        RateUnit.MESSAGES,
-        validation_alias=_named("TWILIO_RATE_LIMIT_UNIT"),
-        description="What the two limits count: messages, or segments, as Twilio counts senders.",
-    )
     public_base_url: str | None = Field(
         None,
         pattern=r"^https?://",
@@ -228,11 +206,4 @@ class WorkSettings(BaseModel):
         ge=1,
         validation_alias=_named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once, at most.",
-    )
-    urgent_share: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        validation_alias=_named("MESSAGING_URGENT_SHARE"),
-        description="The share of a rate limit that urgent messages get before all others.",
     )

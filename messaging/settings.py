@@ -22,8 +22,8 @@ from pydantic import (
 )
 
 from messaging.draft_settings import DraftSettings
-from messaging.domain.pacing import Limit, Pace, RateUnit, pace
 from messaging.errors import Misconfigured
+from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
     TWILIO_GIVES_UP,
@@ -44,6 +44,7 @@ class Settings(
     WorkSettings,
     RetrySettings,
     ProtocolSettings,
+    LimitSettings,
     TwilioSettings,
     RedisSettings,
     PostgresSettings,
@@ -129,40 +130,6 @@ class Settings(
             return self.public_base_url
         url = self.twilio_status_callback_url
         return "/".join(url.split("/")[:3]) if url else None
-
-    @property
-    def sends_per_second(self) -> float | None:
-        """The stricter of the two rate limits, a second; None where there is none."""
-        rates = []
-        if self.rate_limit_per_second:
-            rates.append(float(self.rate_limit_per_second))
-        if self.rate_limit_per_minute:
-            rates.append(self.rate_limit_per_minute / 60)
-        return min(rates, default=None)
-
-    @property
-    def tasks_per_second(self) -> str | None:
-        """The fuse of one worker, as Celery writes a `rate_limit`; None where there is no limit.
-
-        A task has one text at least. It is one a second at least: with a slower limit, tasks that
-        find no slot put their texts off, and must not keep others from a slot that there is.
-        """
-        rate = self.sends_per_second
-        return f"{max(1.0, rate):g}/s" if rate else None
-
-    @property
-    def pace(self) -> Pace | None:
-        """The pace that keeps both rate limits; None where there is none."""
-        windows = (
-            (self.rate_limit_per_second, timedelta(seconds=1)),
-            (self.rate_limit_per_minute, timedelta(minutes=1)),
-        )
-        return pace([Limit(count=count, window=window) for count, window in windows if count])
-
-    @property
-    def counts_segments(self) -> bool:
-        """Whether the rate limits count segments; else they count messages."""
-        return self.rate_limit_unit is RateUnit.SEGMENTS
 
     @property
     def lease(self) -> timedelta:
