@@ -49,6 +49,19 @@ def test_a_text_within_twilios_window_is_handed_over_and_not_promoted(
     assert ["scheduled"] == statuses(twilio)
 
 
+def test_texts_are_handed_over_one_after_the_other_at_the_limit(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    limits = {"TWILIO_RATE_LIMIT_PER_SECOND": "50", "TWILIO_NATIVE_SCHEDULING": "true"}
+    rt = runtime.build(load({**environment, **limits}))
+    for n in range(8):
+        later(db, message_content=f"n {n}")
+    assert 8 == handover.hand_over(rt), "a grant is of five at most"
+    times = [message.created_at for message in twilio.ledger.outbound]
+    assert times[-1] - times[0] > 7 * 0.0204 - 0.041
+    rt.close()
+
+
 @pytest.mark.parametrize("wait", [timedelta(minutes=14), timedelta(days=34, minutes=1)])
 def test_a_text_near_the_edge_of_the_window_stays_here(
     rt: Runtime, db: Database, twilio: Simulator, wait: timedelta
