@@ -77,7 +77,7 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     entries = {hint.job_id: hint.msg_id for hint in hints}
     slots = slots_of(rt, grant, ((hint.job_id, _units(rt, hint)) for hint in hints))
     wait_for(rt, grant)
-    claims, write_before = claim(rt, list(entries))
+    claims, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
     rt.throttle.give_back(grant, _unused(hints, claims))
 
     settled: Counter[str] = Counter()

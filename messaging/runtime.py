@@ -44,6 +44,10 @@ class Runtime:
         default_factory=lambda: Company(_TOGETHER)
     )
     """Each caller's claims, and until when, on the monotonic clock, they may be written."""
+    urgent_claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
+        default_factory=lambda: Company(_TOGETHER)
+    )
+    """The same for urgent jobs."""
     settles: Company[Settling, set[JobId]] = field(default_factory=lambda: Company(_TOGETHER))
     """Each caller's jobs that were settled."""
     outages: Outages = field(default_factory=Outages)

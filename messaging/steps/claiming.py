@@ -8,12 +8,16 @@ from messaging.postgres import jobs
 from messaging.runtime import Runtime
 
 
-def claim(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
+def claim(
+    rt: Runtime, ids: Sequence[JobId], *, urgent: bool = False
+) -> tuple[Sequence[Claim], float]:
     """The jobs that are ours to send now, and until when, on the monotonic clock.
 
-    Raises what the database raises where it is away; then nothing may be sent.
+    Urgent ones go with urgent ones: a statement for thousands of others takes long. Raises what
+    the database raises where it is away; then nothing may be sent.
     """
-    return rt.claims.join(ids, together=partial(_together, rt), alone=partial(_alone, rt))
+    company = rt.urgent_claims if urgent else rt.claims
+    return company.join(ids, together=partial(_together, rt), alone=partial(_alone, rt))
 
 
 def _together(

@@ -22,7 +22,7 @@ from messaging.postgres import jobs
 from messaging.runtime import Runtime
 from messaging.steps.claiming import claim
 from messaging.steps.settling import settle
-from tests.integration.story import insert, kinds, row, take
+from tests.integration.story import insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
 T = TypeVar("T")
@@ -60,6 +60,23 @@ def together(
     over.set()
     leader.result(PATIENT)
     yield callers
+
+
+@contextmanager
+def under_way(company: Company[Any, Any], threads: ThreadPoolExecutor) -> Iterator[None]:
+    """Somebody is at work in this company, and has not done yet."""
+    begun, over = Event(), Event()
+
+    def busy(_: Sequence[object]) -> list[object]:
+        begun.set()
+        assert over.wait(PATIENT)
+        return [None]
+
+    leader = threads.submit(company.join, None, together=busy, alone=lambda _: None)
+    assert begun.wait(PATIENT)
+    yield
+    over.set()
+    leader.result(PATIENT)
 
 
 def results(callers: Sequence[Future[T]]) -> list[T]:
@@ -112,6 +129,15 @@ def test_a_request_may_begin_for_as_long_after_a_claim_that_others_made(
         _, write_before = callers[0].result(PATIENT)
     assert 0 <= write_before - before - patient.settings.send_deadline <= PATIENT
     assert write_before <= patient.monotonic() + patient.settings.send_deadline
+
+
+def test_urgent_texts_go_out_while_others_are_being_claimed(
+    patient: Runtime, db: Database, threads: ThreadPoolExecutor
+) -> None:
+    insert(db, priority=6)
+    with under_way(patient.claims, threads):
+        done = threads.submit(work, patient, Lane.URGENT).result(PATIENT / 2)
+    assert {"sent": 1} == done.outcomes
 
 
 def test_settles_go_together(patient: Runtime, db: Database, threads: ThreadPoolExecutor) -> None:
