@@ -132,14 +132,15 @@ class Play:
             self.stack.db.execute(statement.encode(), [ids])
 
     def assert_ends(self, name: str) -> None:
-        """Waits until the scene's text has come to its end; one in doubt is looked up at once."""
+        """Waits until the scene's text has come to its end; no wait is waited for."""
         scene = self.scenes[name]
 
         def has_ended() -> bool:
             if ending_of(self.stack, self.ids[name]) in (scene.ending, scene.or_else):
                 return True
             self.stack.db.execute(
-                "update message_jobs set due_at = now() where id = %s and status = 'in_doubt'",
+                "update message_jobs set due_at = now() "
+                "where id = %s and status in ('in_doubt', 'retrying')",
                 [self.ids[name]],
             )
             return False

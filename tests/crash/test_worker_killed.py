@@ -14,6 +14,9 @@ FOUND = Ending(journal=("swept", "reconciled"))
 AGAIN = Ending(attempt=2, journal=("swept", "reconciled", "settled"))
 """Twilio's list did not show it, in two clean reads: it was sent again."""
 
+FULL = Rule(kind=Kind.REJECT, code=21611, count=1)
+"""Our number's queue at Twilio is full. Not a 429: after one of those, a worker that waits for
+answers begins no other request."""
 
 SCENES = {
     "in its claim": Scene(change="pending > processing", ending=Ending()),
@@ -58,12 +61,12 @@ SCENES = {
         ending=Ending(status="failed", **NOT_SENT),
     ),
     "told to come again, in its settle": Scene(
-        change="processing > retrying", rules=[once(Kind.TOO_MANY_REQUESTS)], ending=AGAIN
+        change="processing > retrying", rules=[FULL], ending=AGAIN
     ),
     "told to come again, as its settle commits": Scene(
         change="processing > retrying",
         moment=Moment.COMMIT,
-        rules=[once(Kind.TOO_MANY_REQUESTS)],
+        rules=[FULL],
         ending=Ending(attempt=2, journal=("settled", "settled")),
     ),
     "in doubt, in its settle": Scene(
