@@ -135,7 +135,9 @@ def _of_reading(
 
 
 def _of_the_well(rules: Rules, now: datetime, alert: Alert, value: float) -> Iterator[Change]:
-    if now - alert.seen_at >= rules.calm:
+    # What nobody was told of is forgotten sooner: two short troubles are not a long one.
+    calm = rules.calm if alert.fired_at else min(rules.calm, rules.patience)
+    if now - alert.seen_at >= calm:
         yield Ended(alert=alert, value=value)
 
 

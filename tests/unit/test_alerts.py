@@ -59,7 +59,8 @@ TOLD, TOLD_CALM = alert(age=300, is_told=True), alert(age=300, seen=60, is_told=
         (TOLD_CALM, 0.0, [Ended(alert=TOLD_CALM, value=0.0)]),
         (TOLD_CALM, 3.0, [Seen(alert=TOLD_CALM, value=3.0)]),
         (TOLD_CALM, None, []),
-        (alert(age=90, seen=60), 0.0, [Ended(alert=alert(age=90, seen=60), value=0.0)]),
+        (alert(age=60, seen=29), 0.0, []),
+        (alert(age=60, seen=30), 0.0, [Ended(alert=alert(age=60, seen=30), value=0.0)]),
     ],
 )
 def test_what_follows_from_a_figure(
