@@ -75,7 +75,8 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
 
 def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
     entries = {hint.job_id: hint.msg_id for hint in hints}
-    slots = slots_of(rt, grant, ((hint.job_id, _units(rt, hint)) for hint in hints))
+    ids = [hint.job_id for hint in hints]
+    slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
     wait_for(rt, grant)
     claims, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
     rt.throttle.give_back(grant, _unused(hints, claims))
@@ -91,9 +92,11 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     return settled
 
 
-def _units(rt: Runtime, hint: Hint) -> int:
-    """What a text counts against the limits."""
-    return hint.segments if rt.settings.counts_segments else 1
+def _units(rt: Runtime, hints: Sequence[Hint]) -> list[int]:
+    """What each text counts against the limits."""
+    if rt.settings.counts_segments:
+        return [hint.segments for hint in hints]
+    return [1] * len(hints)
 
 
 def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
@@ -115,7 +118,7 @@ def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint]) -> Grant:
         return Grant(slots=0, wait=_CROWDED)
     get_ready(rt, len(waiting[:room]))
     try:
-        return rt.throttle.take([_units(rt, hint) for hint in waiting[:room]], lane)
+        return rt.throttle.take(_units(rt, waiting[:room]), lane)
     except AWAY:
         # Celery cannot try the task again: it would keep it in Redis.
         _put_off(rt, lane, waiting, _WITHOUT_REDIS)

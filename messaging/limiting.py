@@ -2,13 +2,10 @@
 
 from datetime import timedelta
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from messaging.domain.pacing import Limit, Pace, RateUnit, pace
-
-
-def _named(*names: str) -> AliasChoices:
-    return AliasChoices(*names)
+from messaging.setting_groups import named
 
 
 class LimitSettings(BaseModel):
@@ -17,7 +14,7 @@ class LimitSettings(BaseModel):
     rate_limit_per_second: int | None = Field(
         None,
         ge=1,
-        validation_alias=_named(
+        validation_alias=named(
             "TWILIO_RATE_LIMIT_PER_SECOND", "PRIVATE_TWILIO_RATE_LIMIT_PER_SECOND"
         ),
         description="What may start in any second, over all workers, evenly; unset: no limit.",
@@ -25,21 +22,21 @@ class LimitSettings(BaseModel):
     rate_limit_per_minute: int | None = Field(
         None,
         ge=1,
-        validation_alias=_named(
+        validation_alias=named(
             "TWILIO_RATE_LIMIT_PER_MINUTE", "PRIVATE_TWILIO_RATE_LIMIT_PER_MINUTE"
         ),
         description="What may start in any minute, over all workers, evenly; unset: no limit.",
     )
     rate_limit_unit: RateUnit = Field(
         RateUnit.MESSAGES,
-        validation_alias=_named("TWILIO_RATE_LIMIT_UNIT"),
+        validation_alias=named("TWILIO_RATE_LIMIT_UNIT"),
         description="What the two limits count: messages, or segments, as Twilio counts senders.",
     )
     urgent_share: float = Field(
         0.2,
         ge=0,
         le=1,
-        validation_alias=_named("MESSAGING_URGENT_SHARE"),
+        validation_alias=named("MESSAGING_URGENT_SHARE"),
         description="The share of a rate limit that urgent messages get before all others.",
     )
 

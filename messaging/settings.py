@@ -21,12 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from messaging.draft_settings import DraftSettings
 from messaging.errors import Misconfigured
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
     TWILIO_GIVES_UP,
+    DraftSettings,
     PostgresSettings,
     ProtocolSettings,
     RedisSettings,

@@ -79,8 +79,6 @@ return case
   when job.status = 'expired' then 'past_deadline'
   when job.status in ('canceled', 'suppressed') then 'not_failed'
   when job.status <> 'failed' then 'not_ended'
-  -- A deadline is looked at wherever messages have one.
-  when (to_jsonb(job) ->> 'expires_at')::timestamptz <= clock_timestamp() then 'past_deadline'
   when messaging.may_be_out(job) then 'may_be_out'
   when exists (
     select
@@ -274,9 +272,6 @@ begin
   then
     return 'unusable';
   end if;
-  if (letter -> 'message' ->> 'expires_at')::timestamptz <= clock_timestamp() then
-    return 'past_deadline';
-  end if;
   if dry_run then
     return 'replayable';
   end if;
@@ -293,14 +288,11 @@ begin
     )
   );
   return 'put_back';
-exception
-  when data_exception then
-    return 'unusable'; -- its deadline is no time
 end
 $$;
 comment on function messaging.put_back_as(text, bigint, boolean) is
   'Gives an entry of sms_dlq that carries a whole message back to its queue: put_back; replayable '
-  '(a trial); unusable (it carries none); past_deadline; not_found.';
+  '(a trial); unusable (it carries none); not_found.';
 
 create function messaging.discard_as(
   by_whom text, jobs uuid[], entries bigint[], dry_run boolean default false

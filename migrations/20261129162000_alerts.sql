@@ -3,7 +3,6 @@
 create table messaging.heartbeats (
   process text not null,
   role text not null,
-  started_at timestamptz not null default clock_timestamp(),
   beaten_at timestamptz not null default clock_timestamp(),
   skew double precision not null default 0,
   primary key (process, role),
@@ -13,7 +12,6 @@ comment on table messaging.heartbeats is
   'The processes that run, or that went without a word: each writes a row every ten seconds.';
 comment on column messaging.heartbeats.process is 'What it calls itself: worker-1@host.';
 comment on column messaging.heartbeats.role is 'What it does; one process may do several things.';
-comment on column messaging.heartbeats.started_at is 'Since when it runs.';
 comment on column messaging.heartbeats.beaten_at is 'Its last sign of life.';
 comment on column messaging.heartbeats.skew is
   'By how many seconds its clock is ahead of the database''s; negative where it is behind.';

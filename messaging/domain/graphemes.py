@@ -2,6 +2,9 @@
 
 A flag, a family, a skin colour or an accent is several code points that belong together. The tables
 of Unicode come with Python; what they lack for this is named here.
+
+Twilio's calculator follows an older edition. A library of today's (`regex`, its `\\X`) also joins
+Hindi conjuncts, and so counted 19 of 5,000 texts otherwise.
 """
 
 import re

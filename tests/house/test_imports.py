@@ -20,7 +20,6 @@ HEIGHT = {
     "garbage": 0,
     "domain": 1,
     "setting_groups": 1.5,
-    "draft_settings": 1.5,
     "limiting": 1.7,
     "operating": 1.7,
     "settings": 2,

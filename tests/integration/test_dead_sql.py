@@ -219,15 +219,6 @@ def test_what_a_replay_of_its_replay_may_have_sent_is_not_sent_again(db: Databas
     assert "replay_may_be_out" == answer(db, id, again=True)
 
 
-def test_what_is_past_its_deadline_is_not_sent_again(db: Database) -> None:
-    db.execute("alter table message_jobs add column if not exists expires_at timestamptz")
-    late, early = failed(db), failed(db)
-    set_to = "update message_jobs set expires_at = %s where id = %s"
-    db.execute(set_to, [datetime(2020, 1, 1, tzinfo=UTC), late])
-    db.execute(set_to, [LATER, early])
-    assert ("past_deadline", "replayed") == (answer(db, late), answer(db, early))
-
-
 def test_many_are_sent_again_in_one_statement_and_a_bad_one_sinks_no_other(db: Database) -> None:
     good = [failed(db) for _ in range(3)]
     bad = failed(db, recipient_phone="call me")
@@ -296,8 +287,6 @@ def test_an_entry_goes_back_to_its_queue_once_and_keeps_its_trace(db: Database) 
         ({"recipient_phone": "+1"}, "elsewhere", "unusable"),
         ({"recipient_phone": "+1"}, None, "unusable"),
         ({"job_id": "gone"}, "sms_queue", "unusable"),
-        ({"expires_at": "2020-01-01T00:00:00Z"}, "sms_queue", "past_deadline"),
-        ({"expires_at": "soon"}, "sms_queue", "unusable"),
     ],
 )
 def test_an_entry_that_no_queue_can_take_stays(
