@@ -1,4 +1,4 @@
-"""Delivers jobs: takes slots, claims, sends, settles. What survives a crash is in Postgres."""
+"""Delivers jobs: slots, claim, review, send, settle. What survives a crash is in Postgres."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from messaging import events
 from messaging.domain.entries import Hint
 from messaging.domain.job import Claim, JobId, Lane
 from messaging.domain.outcome import Outcome
+from messaging.domain.review import sift
 from messaging.postgres import queues
 from messaging.redis.throttle import AWAY, Grant
 from messaging.runtime import Runtime
@@ -78,10 +79,13 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     ids = [hint.job_id for hint in hints]
     slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
     wait_for(rt, grant)
-    claims, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
+    claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
+    claims, withheld = sift(claimed)
     rt.throttle.give_back(grant, _unused(hints, claims))
 
     settled: Counter[str] = Counter()
+    if withheld:
+        settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries)))
     seen: list[Attempt] = []
     for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]

@@ -11,6 +11,7 @@ from messaging import events
 from messaging.domain.answers import Canceling, Listed
 from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.receipt import Receipt
+from messaging.domain.review import sift
 from messaging.postgres import jobs, kept, messages
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
@@ -63,8 +64,11 @@ def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
-        claims = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+        claimed = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+    claims, withheld = sift(claimed)
     rt.throttle.give_back(grant, grant.slots - len(claims))
+    if withheld:
+        settle(rt, withheld, queue=None)
     return claims, write_before
 
 

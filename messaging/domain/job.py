@@ -111,8 +111,9 @@ class Claim:
     """A job that this worker alone may send now: the row as it was when it became `processing`.
 
     `send_at` is set where Twilio is to keep the text until then (native scheduling), and
-    `send_in` says how far ahead that is on the database's clock. `in_doubt_policy` is the job's, or
-    else its template's.
+    `send_in` says how far ahead that is on the database's clock; `expires_in` says it of the
+    deadline, and is negative where that has passed. `in_doubt_policy` is the job's, or else its
+    template's.
     """
 
     id: JobId
@@ -126,3 +127,4 @@ class Claim:
     doubt_resends: int
     send_at: datetime | None = None
     send_in: timedelta | None = None
+    expires_in: timedelta | None = None

@@ -205,6 +205,7 @@ def _claim(
     doubt_resends: int,
     send_at: datetime | None,
     send_in: timedelta | None,
+    expires_in: timedelta | None,
 ) -> Claim:
     return Claim(
         id=JobId(id),
@@ -218,4 +219,5 @@ def _claim(
         doubt_resends=doubt_resends,
         send_at=send_at,
         send_in=send_in,
+        expires_in=expires_in,
     )

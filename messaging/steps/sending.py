@@ -42,11 +42,16 @@ def send_claims(
     """Sends claimed jobs at once, or in their slots, and yields what they come to, in groups, as
     answers arrive.
 
-    No request is begun after `write_before`, a reading of the monotonic clock. Urgent ones go
+    No request is begun after `write_before`, a reading of the monotonic clock, nor after a text's
+    own deadline. Urgent ones go
     before others that wait for room in the gateway.
     """
     by_job = {claim.id: claim for claim in claims}
-    texts = [_outgoing(claim, write_before, slots.get(claim.id)) for claim in claims]
+    claimed_at = write_before - rt.settings.send_deadline
+    texts = [
+        _outgoing(claim, _latest(claim, claimed_at, write_before), slots.get(claim.id))
+        for claim in claims
+    ]
     for answers in rt.twilio.send(texts, urgent=urgent):
         yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
@@ -73,6 +78,12 @@ def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
 def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
     rt.throttle.pause(time, reason)
     events.sending_paused(seconds=time.total_seconds(), reason=reason)
+
+
+def _latest(claim: Claim, claimed_at: float, write_before: float) -> float:
+    if claim.expires_in is None:
+        return write_before
+    return min(write_before, claimed_at + claim.expires_in.total_seconds())
 
 
 def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:

@@ -21,6 +21,7 @@ from messaging.local.simulator.rules import Kind, Rule
 from messaging.postgres import jobs
 from messaging.runtime import Runtime
 from messaging.settings import load
+from messaging.steps.sending import send_claims
 from tests.integration.story import entries, insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
@@ -294,3 +295,36 @@ def test_an_unreachable_twilio_pauses_sending_for_a_moment(
     work(rt)
     assert rt.throttle.paused()
     rt.close()
+
+
+def test_a_text_whose_deadline_has_passed_is_not_sent(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    late = insert(db, message_content="late", expires_at="2020-01-01")
+    in_time = insert(db, message_content="in time", expires_at="2090-01-01")
+    assert Counter({"sent": 1, "expired": 1}) == work(rt).outcomes
+    assert ["in time"] == sent_bodies(twilio)
+    assert ("expired", "sent") == (row(db, late).status, row(db, in_time).status)
+    assert ["settled"] == kinds(db, late)
+    assert [] == entries(db)
+
+
+def test_no_request_is_begun_after_a_texts_own_deadline(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    """It passes the review, and its deadline comes while it waits for its slot."""
+    id = insert(db)
+    [hint] = take(rt)
+    with rt.db.connection() as conn:
+        [claim] = jobs.claim(conn, [hint.job_id], timedelta(seconds=45))
+    now = rt.monotonic()
+    soon = replace(claim, expires_in=timedelta(milliseconds=200))
+    [[attempt]] = send_claims(
+        rt,
+        [soon],
+        now + rt.settings.send_deadline,
+        slots={hint.job_id: (now + 0.3, now + 2)},
+    )
+    assert isinstance(attempt.answer, NotSent)
+    assert [] == sent_bodies(twilio)
+    assert "processing" == row(db, id).status

@@ -3,7 +3,8 @@
 -- A job that is missing from the answer is somebody else's, or not pending.
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
-  in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in
+  in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
+  expires_in
 from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
@@ -44,7 +45,8 @@ returning
   ) as in_doubt_policy,
   j.doubt_resends,
   j.scheduled_for as send_at,
-  j.scheduled_for - clock_timestamp() as send_in
+  j.scheduled_for - clock_timestamp() as send_in,
+  j.expires_at - clock_timestamp() as expires_in
 
 -- name: standing
 -- What the bridge must know of the jobs that queue entries name. No row: there is no such job.
