@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from messaging.commands.doors import (
     changing,
+    consent,
     dead,
     deciding,
     handing_over,
@@ -69,6 +70,7 @@ _DOORS = (
     changing,
     deciding,
     dead,
+    consent,
     templates,
 )
 for _doors in _DOORS:

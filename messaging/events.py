@@ -190,6 +190,18 @@ def receipt_recorded(*, receipts: int, orphans: int) -> None:
     _log.info("receipt_recorded", receipts=receipts, **({"orphans": orphans} if orphans else {}))
 
 
+def inbound_received(*, sid: str, word: str | None, sounds_like_refusal: bool) -> None:
+    """A text to us is on record; one that sounds like a refusal waits for a person."""
+    said = {"word": word} if word else {}
+    doubt = {"sounds_like_refusal": True} if sounds_like_refusal else {}
+    _log.info("inbound_received", sid=sid, **said, **doubt)
+
+
+def number_stopped(*, messages: int) -> None:
+    """A STOP is on record; so many texts to that number are ended."""
+    _log.info("number_stopped", messages=messages)
+
+
 def callback_refused(*, reason: str) -> None:
     """A webhook was not signed by Twilio, or was no callback."""
     _log.warning("callback_refused", reason=reason)

@@ -16,6 +16,7 @@ from messaging.postgres import jobs, kept, messages
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
+from messaging.steps.claiming import with_standing
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
@@ -64,7 +65,8 @@ def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
-        claimed = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+        found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+        claimed = with_standing(conn, found)
     claims, withheld = sift(claimed)
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:
@@ -88,9 +90,16 @@ def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant:
 
 def take_back(rt: Runtime) -> int:
     """Asks Twilio to drop texts that were canceled or rescheduled here; how many it dropped."""
-    with rt.db.connection() as conn:
-        wanted = kept.recall_due(conn, _LEASE)
-    return sum(_take_back_one(rt, recall) for recall in rt.while_there_is_time(wanted, _RUN))
+    taken = 0
+    for _ in rt.while_there_is_time(range(_MOST), _RUN):
+        with rt.db.connection() as conn:
+            wanted = kept.recall_due(conn, _LEASE)
+        answers = rt.twilio.cancel([recall.twilio_sid for recall in wanted])
+        for recall, answer in zip(wanted, answers, strict=True):
+            taken += _took_back(rt, recall, answer)
+        if Canceling.CANCELED not in answers:
+            break  # none is left, or Twilio answers none
+    return taken
 
 
 def follow(rt: Runtime) -> int:
@@ -100,8 +109,7 @@ def follow(rt: Runtime) -> int:
     return sum(_follow_one(rt, *job) for job in rt.while_there_is_time(silent, _RUN))
 
 
-def _take_back_one(rt: Runtime, recall: Recall) -> bool:
-    answer = rt.twilio.cancel(recall.twilio_sid)
+def _took_back(rt: Runtime, recall: Recall, answer: Canceling) -> bool:
     match answer:
         case Canceling.CANCELED:
             with rt.db.connection() as conn:

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
@@ -40,6 +41,7 @@ from messaging.setting_groups import (
 class Settings(
     RunningSettings,
     LifeSettings,
+    ConsentSettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,

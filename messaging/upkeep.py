@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from messaging import events
-from messaging.postgres import jobs
+from messaging.postgres import consent, jobs
 from messaging.runtime import Runtime
 
 _ENTRY_MISSING_AFTER = timedelta(minutes=2)
+_STOP_LEFT_AFTER = timedelta(seconds=10)
+"""How long a STOP may be under way after the send deadline, before the sweep ends it: no request of
+a claim that did not know of it can start any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,9 @@ def sweep(rt: Runtime) -> Swept:
         in_doubt = len(jobs.sweep_processing(conn))
     with rt.db.connection() as conn:
         restored = jobs.restore_entries(conn, _ENTRY_MISSING_AFTER)
+    with rt.db.connection() as conn:
+        late = timedelta(seconds=rt.settings.send_deadline) + _STOP_LEFT_AFTER
+        consent.finish_overdue(conn, late)
     if in_doubt:
         events.jobs_swept(jobs=in_doubt)
     if restored:

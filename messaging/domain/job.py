@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
+from messaging.domain.consent import Said
+
 JobId = NewType("JobId", UUID)
 Phone = NewType("Phone", str)
 """A number in E.164: `+` and 7 to 15 digits (ITU-T E.164)."""
@@ -112,8 +114,8 @@ class Claim:
 
     `send_at` is set where Twilio is to keep the text until then (native scheduling), and
     `send_in` says how far ahead that is on the database's clock; `expires_in` says it of the
-    deadline, and is negative where that has passed. `in_doubt_policy` is the job's, or else its
-    template's.
+    deadline, and is negative where that has passed. `said` is what the recipient said last about
+    being texted. `in_doubt_policy` is the job's, or else its template's.
     """
 
     id: JobId
@@ -128,3 +130,4 @@ class Claim:
     send_at: datetime | None = None
     send_in: timedelta | None = None
     expires_in: timedelta | None = None
+    said: tuple[Said, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from messaging.domain.consent import Consent, last_word
 from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
 
@@ -39,7 +40,7 @@ Objection = Expire | Suppress | Defer
 
 def review(claim: Claim) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return _too_late(claim)
+    return _opted_out(claim) or _too_late(claim)
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -66,6 +67,12 @@ def sift(claims: Sequence[Claim]) -> tuple[list[Claim], list[Outcome]]:
         else:
             withheld.append(withhold(claim, objection))
     return passed, withheld
+
+
+def _opted_out(claim: Claim) -> Objection | None:
+    if not claim.said or last_word(claim.said, "transactional") is not Consent.OPTED_OUT:
+        return None
+    return Suppress(rule="opt_out", reason="The recipient opted out.")
 
 
 def _too_late(claim: Claim) -> Objection | None:

@@ -33,7 +33,9 @@ def workers(environment: Environment, guard: Guard, *, count: int) -> list[Role]
 
 def simulator(environment: Environment, guard: Guard, *, port: int, ledger: Path) -> Role:
     """What stands for Twilio: what it accepted is kept in the file `ledger`."""
-    words = ("-m", "messaging.local.simulator", "--port", str(port), "--ledger-file", str(ledger))
+    words = ["-m", "messaging.local.simulator", "--port", str(port), "--ledger-file", str(ledger)]
+    if web := environment.variables.get("PUBLIC_BASE_URL"):
+        words += ["--inbound-url", f"{web}/api/twilio/inbound"]
     # Like the web process it is there until no worker sends any more.
     return _role(WEB, "simulator", (sys.executable, *words), environment, guard)
 

@@ -1,10 +1,12 @@
 """Claims jobs, in one statement with whoever claims at the same time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from messaging.domain.job import Claim, JobId
-from messaging.postgres import jobs
+from messaging.postgres import consent, jobs
+from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 
 
@@ -36,4 +38,16 @@ def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
     with rt.db.connection() as conn:
         # Once there is a connection: waiting for one must not use the time up.
         write_before = rt.monotonic() + rt.settings.send_deadline
-        return jobs.claim(conn, ids, rt.settings.lease), write_before
+        return with_standing(conn, jobs.claim(conn, ids, rt.settings.lease)), write_before
+
+
+def with_standing(conn: Postgres, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """These claims, of this transaction, with what their recipients said about being texted.
+
+    In a statement of its own, after the claim: it has a later snapshot, and whoever carries out a
+    STOP waits for claims that began before it was known (`optout.carry_out`).
+    """
+    said = consent.standings(conn, [claim.recipient_phone for claim in claims]) if claims else {}
+    if not said:
+        return claims
+    return [replace(claim, said=said.get(claim.recipient_phone, ())) for claim in claims]

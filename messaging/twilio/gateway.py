@@ -98,10 +98,12 @@ class Gateway:
         line = self._line
         return line.lanes.room if line else None
 
-    def cancel(self, sid: Sid) -> Canceling:
-        """Ask Twilio not to send a message that it keeps for later; safe to repeat."""
-        answer = self._ask(lambda api: questions.cancel(api, sid))
-        return Canceling.UNANSWERED if isinstance(answer, Unanswered) else answer
+    def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
+        """Ask Twilio not to send messages that it keeps for later, side by side; safe to repeat."""
+        if not sids:
+            return []
+        answers = self._ask(lambda api: questions.cancel_all(api, sids))
+        return [Canceling.UNANSWERED] * len(sids) if isinstance(answers, Unanswered) else answers
 
     def fetch(self, sid: Sid) -> Listed | Unanswered | None:
         """A message as Twilio has it; None if Twilio says that there is no such message."""

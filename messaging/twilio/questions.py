@@ -3,6 +3,8 @@
 Only a clean answer counts. Whatever else comes is Unanswered, and proves nothing.
 """
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from twilio.http.response import Response
@@ -16,6 +18,8 @@ from messaging.twilio.stages import Failed
 PAGE_SIZE = 100
 MOST_PAGES = 10
 """A thousand texts to one number since a send: something else is wrong then."""
+_AT_A_TIME = 50
+"""Cancellations under way at once: a STOP may reach hundreds of texts that Twilio keeps."""
 UNKNOWN_MESSAGE = 20404
 """Twilio's code for a message that does not exist. A 404 without it is not Twilio's answer."""
 
@@ -63,6 +67,17 @@ async def find(api: Api, to: Phone, since: datetime) -> tuple[Listed, ...] | Una
     return Unanswered(
         reason=f"Twilio lists more than {PAGE_SIZE * MOST_PAGES} recent messages to this number."
     )
+
+
+async def cancel_all(api: Api, sids: Sequence[Sid]) -> Sequence[Canceling]:
+    """Cancel messages side by side, some at a time."""
+    room = asyncio.Semaphore(_AT_A_TIME)
+
+    async def one(sid: Sid) -> Canceling:
+        async with room:
+            return await cancel(api, sid)
+
+    return await asyncio.gather(*(one(sid) for sid in sids))
 
 
 async def cancel(api: Api, sid: Sid) -> Canceling:

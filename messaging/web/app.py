@@ -12,13 +12,15 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from messaging import receipts, runtime
+from messaging import inbound, receipts, runtime
+from messaging.domain.inbound import Inbound
 from messaging.domain.receipt import Receipt
 from messaging.errors import Unreachable
 from messaging.postgres import connect
 from messaging.pulse import Heart, called
 from messaging.settings import Settings
 from messaging.web import callbacks, health
+from messaging.web import inbound as inbound_webhook
 from messaging.web.collector import Collector, Record
 from messaging.web.meters import Meters, exposition
 from messaging.web.scrape import Scrape
@@ -40,11 +42,13 @@ def build(settings: Settings) -> FastAPI:
     collector = Collector(_recorder(pool, meters))
     callback = callbacks.StatusCallback(settings, collector, meters)
     rt = runtime.build(settings)
+    texts = Collector(_keeper(pool))
+    webhook = inbound_webhook.InboundWebhook(rt, texts, meters)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await pool.open(wait=False)
-        flusher = asyncio.create_task(collector.run())
+        flushers = [asyncio.create_task(each) for each in (collector.run(), texts.run())]
         heart = Heart(
             rt, ["web"], called(f"web-{settings.port}"), _answers(asyncio.get_running_loop())
         )
@@ -52,16 +56,19 @@ def build(settings: Settings) -> FastAPI:
         yield
         rt.stopping.set()
         await asyncio.to_thread(heart.stop)
+        await asyncio.to_thread(webhook.close)
         rt.close()
-        flusher.cancel()
-        with suppress(asyncio.CancelledError):
-            await flusher
+        for flusher in flushers:
+            flusher.cancel()
+            with suppress(asyncio.CancelledError):
+                await flusher
         await redis.aclose()
         await pool.close()
 
     app = _bare(lifespan)
     # add_route and not FastAPI's decorators: the callback needs none of their parsing.
     app.add_route(callbacks.PATH, callback.answer, methods=["POST"])
+    app.add_route(inbound_webhook.PATH, webhook.answer, methods=["POST"])
     app.add_route("/livez", _alive, methods=["GET"])
     app.add_route("/healthz", _alive, methods=["GET"])
     app.add_route("/readyz", _ready(pool, redis), methods=["GET"])
@@ -92,7 +99,17 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     return answers
 
 
-def _recorder(pool: health.Pool, meters: Meters) -> Record:
+def _keeper(pool: health.Pool) -> Record[Inbound]:
+    async def keep(group: Sequence[Inbound]) -> None:
+        try:
+            await inbound.record(pool, group)
+        except connect.AWAY as error:
+            raise Unreachable(f"no text was recorded ({type(error).__name__})") from None
+
+    return keep
+
+
+def _recorder(pool: health.Pool, meters: Meters) -> Record[Receipt]:
     async def record(group: Sequence[Receipt]) -> None:
         try:
             fresh = await receipts.record(pool, group)

@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from messaging.domain.alerts import Name
+from messaging.domain.keywords import Word
 from messaging.postgres.figures import Figures
 from messaging.postgres.messages import Recorded
 
@@ -25,6 +26,19 @@ class Meters:
         )
         for result in ("matched", "orphaned", "repeated", "refused", "lost"):
             self._receipts.labels(result)
+
+        self._inbound = Counter(
+            "messaging_inbound",
+            "Texts to us that this process answered, by keyword or by what became of them.",
+            ["result"],
+            registry=self.registry,
+        )
+        for result in ("text", *Word, "refused", "lost"):
+            self._inbound.labels(result)
+
+    def inbound(self, result: str) -> None:
+        """Counts a text to us: a keyword, any other text, refused or lost."""
+        self._inbound.labels(result).inc()
 
     def recorded(self, receipts: int, fresh: Sequence[Recorded]) -> None:
         """Counts a group of receipts that is committed, of which these were new."""

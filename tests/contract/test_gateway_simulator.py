@@ -163,10 +163,11 @@ def test_a_text_for_later_waits_at_twilio_and_can_be_canceled_once() -> None:
         later, now = answers(gateway, text(send_at=tomorrow), text(1))
         assert isinstance(later, Accepted)
         assert later.status == "scheduled"
-        assert gateway.cancel(later.sid) is Canceling.CANCELED
-        assert gateway.cancel(later.sid) is Canceling.CANCELED
-        assert gateway.cancel(sid_of(now)) is Canceling.TOO_LATE
-        assert gateway.cancel(Sid("SM" + "f" * 32)) is Canceling.UNANSWERED
+        nobody = Sid("SM" + "f" * 32)
+        assert [Canceling.CANCELED] == gateway.cancel([later.sid])
+        assert [Canceling.CANCELED, Canceling.TOO_LATE, Canceling.UNANSWERED] == gateway.cancel(
+            [later.sid, sid_of(now), nobody]
+        )
         kept = simulator.ledger.get(later.sid)
         assert kept is not None
         assert kept.status == "canceled"

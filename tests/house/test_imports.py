@@ -21,6 +21,7 @@ HEIGHT = {
     "domain": 1,
     "setting_groups": 1.5,
     "limiting": 1.7,
+    "consenting": 1.7,
     "operating": 1.7,
     "settings": 2,
     "events": 2,

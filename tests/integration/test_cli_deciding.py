@@ -217,7 +217,7 @@ def test_a_text_that_was_canceled_at_twilio_was_not_sent(
     )
     list(rt.twilio.send([text]))
     (kept,) = twilio.ledger.outbound
-    assert Canceling.CANCELED is rt.twilio.cancel(Sid(kept.sid))
+    assert [Canceling.CANCELED] == rt.twilio.cancel([Sid(kept.sid)])
     code, said = messaging("resolve", force(db, "held"), "--sent", kept.sid).error
     assert (2, True) == (code, said.startswith("That text was canceled at Twilio"))
 

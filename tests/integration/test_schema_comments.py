@@ -46,9 +46,13 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
     expected = [
         "messaging.alert_notices",
         "messaging.alerts",
+        "messaging.consent_events",
+        "messaging.consents",
         "messaging.heartbeats",
+        "messaging.inbound_messages",
         "messaging.message_events",
         "messaging.schema_migrations",
+        "messaging.stopping",
         "messaging.watches",
         "public.message_jobs",
         "public.message_templates",

@@ -186,8 +186,11 @@ class Ledger(Gateway):
         self._something_happens()
         return Unanswered(reason="silence") if mood is Mood.SILENT else shown
 
-    def cancel(self, sid: Sid) -> Canceling:
-        """Drops a text that is kept, and says so or not."""
+    def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
+        """Drops texts that are kept, and says so or not."""
+        return [self._cancel(sid) for sid in sids]
+
+    def _cancel(self, sid: Sid) -> Canceling:
         mood = self._mood
         text = self.texts[sid]
         if mood is not Mood.SILENT and text.status == "scheduled":

@@ -30,7 +30,7 @@ def receipt(status: str) -> Receipt:
 
 
 def run(
-    scene: Callable[[Collector, Book], Awaitable[None]], book: Book, patience: float = 5
+    scene: Callable[[Collector[Receipt], Book], Awaitable[None]], book: Book, patience: float = 5
 ) -> None:
     async def play() -> None:
         collector = Collector(book.record, patience)
@@ -42,7 +42,7 @@ def run(
     asyncio.run(asyncio.wait_for(play(), 10))
 
 
-def together(collector: Collector, *words: str) -> list[asyncio.Task[Kept]]:
+def together(collector: Collector[Receipt], *words: str) -> list[asyncio.Task[Kept]]:
     return [start(collector.add(receipt(word))) for word in words]
 
 
@@ -55,7 +55,7 @@ def never(_receipts: Sequence[Receipt]) -> Exception | None:
 
 
 def test_what_arrives_while_a_group_is_written_shares_the_next_one() -> None:
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         first = together(collector, "a")
         await until(lambda: book.groups == [["a"]])
         rest = together(collector, "b", "c", "d")
@@ -68,7 +68,7 @@ def test_what_arrives_while_a_group_is_written_shares_the_next_one() -> None:
 
 
 def test_nobody_is_answered_before_the_commit() -> None:
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         waiting = together(collector, "a")
         await until(lambda: book.groups == [["a"]])
         assert not waiting[0].done()
@@ -82,7 +82,7 @@ def test_a_broken_receipt_does_not_sink_its_group() -> None:
     def failing(receipts: Sequence[Receipt]) -> Exception | None:
         return ValueError() if any(one.status == "bad" for one in receipts) else None
 
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         book.go.set()
         kept = await asyncio.gather(*together(collector, "a", "bad", "b"))
         assert [Kept.RECORDED, Kept.BROKEN, Kept.RECORDED] == kept
@@ -91,7 +91,7 @@ def test_a_broken_receipt_does_not_sink_its_group() -> None:
 
 
 def test_a_lost_database_is_told_to_all_and_tried_once() -> None:
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         book.go.set()
         kept = await asyncio.gather(*together(collector, "a", "b"))
         assert [Kept.UNREACHABLE] * 2 == kept
@@ -101,7 +101,7 @@ def test_a_lost_database_is_told_to_all_and_tried_once() -> None:
 
 
 def test_a_database_that_hangs_holds_nobody_for_ever() -> None:
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         assert Kept.UNREACHABLE is await collector.add(receipt("a"))
         book.go.set()
         assert Kept.RECORDED is await collector.add(receipt("b"))
@@ -110,7 +110,7 @@ def test_a_database_that_hangs_holds_nobody_for_ever() -> None:
 
 
 def test_a_caller_that_goes_away_is_no_trouble_for_the_others() -> None:
-    async def scene(collector: Collector, book: Book) -> None:
+    async def scene(collector: Collector[Receipt], book: Book) -> None:
         gone, stays = together(collector, "a", "b")
         await until(lambda: bool(book.groups))
         gone.cancel()
