@@ -110,6 +110,15 @@ def _held(event: Event, _: Tell) -> _Said:
     return f"{who}, and it is held for a person: {_word(event, 'reason')}.", Tone.DOUBT
 
 
+def _withdrawn(event: Event, _: Tell) -> _Said:
+    return f"It is not sent: {_reason(event)}", Tone.BAD
+
+
+def _canceling(event: Event, _: Tell) -> _Said:
+    why = f" ({_word(event, 'reason').rstrip('.')})" if _word(event, "reason") else ""
+    return f"It was canceled{why}; who has it, Twilio or a worker, is to drop it.", Tone.PLAIN
+
+
 def _recalled(event: Event, _: Tell) -> _Said:
     kept = _word(event, "status") == "scheduled"
     after = "it is ours again, to be sent at its new time" if kept else "it is canceled"
@@ -135,7 +144,8 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "refused": _refused,
     "swept": _swept,
     "canceled": _always("It was canceled."),
-    "canceling": _always("It was canceled; Twilio, which keeps it, is asked to drop it."),
+    "canceling": _canceling,
+    "suppressed": _withdrawn,
     "rescheduled": _moved,
     "rescheduling": _moved,
     "resolved": _resolved,

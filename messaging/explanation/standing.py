@@ -84,6 +84,10 @@ def _is_not_sent(because: str) -> Callable[[Message, Tell], tuple[str, Tone]]:
     return lambda _message, _tell: (f"It is not sent: {because}.", Tone.BAD)
 
 
+def _suppressed(message: Message, _: Tell) -> tuple[str, Tone]:
+    return f"It is not sent, because a rule forbids it: {_ended(why(message))}", Tone.BAD
+
+
 def _ended(reason: str) -> str:
     reason = reason or "none was recorded"
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."
@@ -100,5 +104,5 @@ _STATUSES: Mapping[str, Callable[[Message, Tell], tuple[str, Tone]]] = {
     "failed": _failed,
     "canceled": _is_not_sent("it was canceled"),
     "expired": _is_not_sent("it was not sent within its time"),
-    "suppressed": _is_not_sent("a rule forbids it"),
+    "suppressed": _suppressed,
 }

@@ -292,3 +292,18 @@ def test_the_reason_is_the_rows_own(
     code: int | None, details: dict[str, str] | None, expected: str
 ) -> None:
     assert expected == why(message(error_code=code, error_details=details))
+
+
+@pytest.mark.parametrize("status", ["expired", "suppressed", "scheduled"])
+def test_what_was_withheld_says_why(status: str) -> None:
+    details = {"answer": "withheld", "rule": "r", "reason": "Because of a rule.", "status": status}
+    text, _ = told(event("settled", details=details))
+    assert ("not sent" in text, "Because of a rule." in text) == (True, True)
+
+
+def test_what_a_stop_ended_says_why() -> None:
+    details = {"rule": "opt_out", "reason": "The recipient opted out."}
+    ended = message(status="suppressed", error_details={"message": "The recipient opted out."})
+    assert "opted out" in told(event("suppressed", details=details))[0]
+    assert "opted out" in told(event("canceling", details=details))[0]
+    assert "opted out" in standing(ended, [], tell).text

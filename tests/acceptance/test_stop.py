@@ -1,0 +1,80 @@
+"""A STOP reaches everything that waits, in every state, while traffic to others goes on."""
+
+import http.client
+from datetime import timedelta
+from itertools import count
+from urllib.parse import urlencode
+
+from messaging import Draft
+from messaging.local.ports import LOOPBACK
+from messaging.local.simulator import Kind, Match, Rule
+from tests.integration.web_server import FORM, sign
+from tests.stack.batch import Batch, drafts, now, size
+from tests.stack.stack import Stack
+
+EACH = size(10, 200)
+"""Texts in each of five states."""
+OTHERS = size(60, 1000)
+STOPPED = "+13125550142"
+INBOUND = "/api/twilio/inbound"
+_sids = count(1)
+
+
+def say(stack: Stack, body: str) -> int:
+    """Twilio posts a text of that number; the status that it is answered with.
+
+    Not by the simulator, which would refuse further texts itself, as Twilio does.
+    """
+    form = {
+        "MessageSid": f"SM{next(_sids):032x}",
+        "From": STOPPED,
+        "To": "+15005550006",
+        "Body": body,
+    }
+    base = stack.environment["PUBLIC_BASE_URL"]
+    signature = sign(base + INBOUND, list(form.items()), stack.twilio.config.auth_token)
+    connection = http.client.HTTPConnection(LOOPBACK, stack.web_port, timeout=20)
+    headers = {"Content-Type": FORM, "X-Twilio-Signature": signature}
+    try:
+        connection.request("POST", INBOUND, urlencode(form), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def to_them(stack: Stack, words: str, **more: object) -> Batch:
+    given = [Draft(to=STOPPED, body=f"{words} {n}", **more) for n in range(EACH)]  # type: ignore[arg-type]
+    return Batch.of(stack, given)
+
+
+def test_after_a_stop_no_request_to_that_number_starts(native: Stack) -> None:
+    refused = native.twilio.faults.add(Rule(kind=Kind.REJECT, code=30022, match=Match(to=STOPPED)))
+    retrying = to_them(native, "Refused at first")
+    native.wait_until(lambda: retrying.are("retrying"))
+    native.twilio.faults.remove(refused)
+    kept = to_them(native, "Kept by Twilio", scheduled_for=now(native) + timedelta(hours=1))
+    native.wait_until(lambda: _at_twilio(kept) == EACH)
+    later = to_them(native, "For later", scheduled_for=now(native) + timedelta(minutes=9))
+    others = Batch.of(native, drafts(OTHERS, "To somebody else"))
+    at_once = to_them(native, "At once")
+
+    assert 200 == say(native, "STOP")
+    requests = _requests(native)
+    native.wait_until(lambda: kept.are("canceled"))
+    assert (retrying.are("suppressed"), later.are("suppressed")) == (True, True)
+    native.wait_until(lambda: {"sent", "suppressed", "canceled"} >= set(at_once.statuses()))
+    others.await_sent(OTHERS)
+    assert requests == _requests(native)
+
+    assert 200 == say(native, "START")
+    Batch.of(native, [Draft(to=STOPPED, body="Welcome back")]).await_sent(1)
+    assert (retrying.are("suppressed"), kept.are("canceled")) == (True, True)
+
+
+def _requests(stack: Stack) -> int:
+    return sum(message.to == STOPPED for message in stack.twilio.ledger.outbound)
+
+
+def _at_twilio(batch: Batch) -> int:
+    batch.stack.start_task("messaging.hand_over")
+    return batch.delivery_statuses()["scheduled"]
