@@ -8,6 +8,7 @@ from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
+from messaging.postgres.named import query
 from messaging.settings import Settings
 
 OPTIONS: dict[str, Any] = {
@@ -34,6 +35,8 @@ AWAY = (
 REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException)
 """Postgres, or a trigger of the database's owner, refuses one row; the next may do."""
 
+_LOOKS = 5
+"""How often two connections are asked whose session they have: others may be in between."""
 _GIVE_UP_CONNECTING = 3.0
 """Seconds. The pool doubles the pause between its tries, so that after an outage of a minute it
 would sleep for another one; when it gives up early, the next caller makes it try at once."""
@@ -107,3 +110,21 @@ def is_quiet(descriptor: int) -> bool:
 def direct(settings: Settings) -> Connection[TupleRow]:
     """A connection of its own, past any pooler, for LISTEN and advisory locks; autocommit."""
     return psycopg.connect(settings.direct_url, autocommit=True, **OPTIONS)
+
+
+def is_shared(url: str) -> bool:
+    """Whether connections to this address share sessions, as a transaction pooler has them do.
+
+    Two of them, one after the other, then meet the same server process, or different ones.
+    """
+    with (
+        psycopg.connect(url, autocommit=True, **OPTIONS) as one,
+        psycopg.connect(url, autocommit=True, **OPTIONS) as other,
+    ):
+        ones, others = zip(*[(_session(one), _session(other)) for _ in range(_LOOKS)], strict=True)
+    return len(set(ones)) > 1 or len(set(others)) > 1 or ones[0] == others[0]
+
+
+def _session(conn: Connection[TupleRow]) -> int:
+    row = conn.execute(query("queues", "session")).fetchone()
+    return int(row[0]) if row else 0

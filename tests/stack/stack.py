@@ -26,6 +26,7 @@ from messaging.settings import load
 from tests import servers
 from tests.stack.child import Child
 from tests.stack.links import Links
+from tests.stack.pooler import EVERYWHERE, Pooler
 
 _START_LIMIT = 60.0
 _LOOK = 0.1
@@ -49,6 +50,8 @@ class Shape:
     bridge: Command = BRIDGE
     bad_network: bool = False
     """Whether a proxy stands between the processes and each server, for tests that cut links."""
+    pooled: bool = EVERYWHERE
+    """Whether the processes reach Postgres through a transaction pooler, unless links are cut."""
 
 
 class Stack(Opened):
@@ -72,6 +75,9 @@ class Stack(Opened):
         self.web_port = any_free()
         self.flower_port = any_free()
         self.environment = self._environment(database)
+        if self._shape.pooled and not self._shape.bad_network:
+            pooler = enter(Pooler(self._folder / "pooler", database))
+            self.environment |= {"DATABASE_URL": pooler.url, "DATABASE_DIRECT_URL": database}
         self.settings = load(self.environment)
         if self._shape.bad_network:
             self.links = enter(Links(self.environment))

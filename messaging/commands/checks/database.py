@@ -10,7 +10,7 @@ from messaging.commands.migrating import CHANGED
 from messaging.domain.wording import count, span
 from messaging.errors import MessagingError
 from messaging.local import clock
-from messaging.postgres import figures, migrate, queues
+from messaging.postgres import connect, figures, migrate, queues
 from messaging.postgres.figures import Versions
 from messaging.postgres.jobs import Postgres
 from messaging.settings import Settings
@@ -21,7 +21,7 @@ SKEW = timedelta(seconds=2)
 """Clocks that differ by more want a look."""
 
 _MIGRATE = "Run `messaging migrate`."
-_REST = ("migrations", "pgmq", "queues", "clock")
+_REST = ("direct", "migrations", "pgmq", "queues", "clock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ def _server(versions: Versions, where: str) -> Finding:
 
 
 def _inside(settings: Settings, conn: Postgres, versions: Versions) -> Iterator[Finding]:
+    yield _direct(settings.direct_url)
     yield _migrations(settings.direct_url)
     if versions.pgmq is None:
         yield trouble("pgmq", "It is not installed.", _MIGRATE)
@@ -62,6 +63,22 @@ def _inside(settings: Settings, conn: Postgres, versions: Versions) -> Iterator[
         return
     yield ok("pgmq", versions.pgmq)
     yield _queues(settings, conn)
+
+
+def _direct(url: str) -> Finding:
+    try:
+        with answering(url):
+            is_shared = connect.is_shared(url)
+    except MessagingError as error:
+        return trouble("direct", str(error), "Check DATABASE_DIRECT_URL.")
+    if is_shared:
+        return trouble(
+            "direct",
+            f"There is a transaction pooler at {place(url)}: no LISTEN and no lock holds there, "
+            "and the bridge soon stands still.",
+            "Set DATABASE_DIRECT_URL to the database itself, or to a session pooler.",
+        )
+    return ok("direct", "sessions hold, for LISTEN and locks")
 
 
 def _migrations(url: str) -> Finding:

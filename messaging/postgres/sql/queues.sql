@@ -49,3 +49,7 @@ select pg_advisory_lock(%(lock)s)
 -- name: listen
 -- Wakes this connection when entries are put into any queue; the payload names the queue.
 listen messaging_entries
+
+-- name: session
+-- The server process that does this connection's work.
+select pg_backend_pid()
