@@ -165,6 +165,16 @@ def entries_restored(*, jobs: int) -> None:
     _log.warning("entries_restored", jobs=jobs)
 
 
+def records_deleted(*, jobs: int, events: int, letters: int) -> None:
+    """These were kept for as long as is set."""
+    _log.debug("records_deleted", jobs=jobs, events=events, letters=letters)
+
+
+def deletion_postponed(*, reason: str) -> None:
+    """A batch of old rows could not be deleted in time; the next run tries again."""
+    _log.warning("deletion_postponed", reason=reason)
+
+
 def doubt_ended(*, job_id: UUID, status: str, reason: str) -> None:
     """A job is no longer in doubt."""
     _log.info("doubt_ended", job_id=str(job_id), status=status, reason=reason)

@@ -23,6 +23,7 @@ from pydantic import (
 
 from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
+from messaging.keeping import KeepingSettings
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
@@ -42,6 +43,7 @@ class Settings(
     RunningSettings,
     LifeSettings,
     ConsentSettings,
+    KeepingSettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,
@@ -55,7 +57,7 @@ class Settings(
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
-    @field_validator("database_url", "database_direct_url")
+    @field_validator("database_url", "database_direct_url", "database_read_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -94,6 +96,7 @@ class Settings(
             yield "TWILIO_API_KEY and TWILIO_API_SECRET go together: set both."
         yield from self._misfits_of_times()
         yield from self.misfits_of_life()
+        yield from self.misfits_of_keeping()
 
     def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout

@@ -9,11 +9,12 @@ import psycopg
 from celery import shared_task
 
 from messaging import bridge as the_bridge
-from messaging import delivery, events, handover, promotion, reconciliation, runtime, upkeep
+from messaging import delivery, events, handover, promotion, reconciliation, retention, runtime, upkeep
 from messaging.domain.job import Lane
 from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked
 from messaging.postgres.connect import AWAY
+from messaging.retention import Deleted
 from messaging.rounds import INFRASTRUCTURE, part, rounds
 from messaging.upkeep import Swept
 
@@ -116,3 +117,11 @@ def take_back(every: float = 2, lasting: float = 0) -> str:
 def follow() -> str:
     """Asks after texts that Twilio kept and that are overdue."""
     return f"{handover.follow(runtime.current())} followed"
+
+
+@shared_task(name="messaging.retain", throws=INFRASTRUCTURE)
+@discreet
+def retain(every: float = 1, lasting: float = 0) -> str:
+    """Deletes what is kept no longer."""
+    done = rounds(runtime.current(), retention.retain, every=every, lasting=lasting)
+    return str(sum(done, start=Deleted()))

@@ -1,0 +1,93 @@
+"""Deletes what is kept no longer: in small batches, the oldest first, beside everything else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from messaging import events
+from messaging.postgres import retention
+from messaging.postgres.jobs import Postgres
+from messaging.postgres.retention import Walk
+from messaging.runtime import Runtime
+
+_WALKS: tuple[Walk, ...] = ("sent", "failed", "withdrawn")
+_MOST = 1000
+"""Rows in one transaction, which takes some hundredths of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """How many messages, events of the journal, dead entries and silent processes are gone."""
+
+    jobs: int = 0
+    events: int = 0
+    letters: int = 0
+    processes: int = 0
+
+    def __add__(self, other: "Deleted") -> "Deleted":
+        return Deleted(
+            jobs=self.jobs + other.jobs,
+            events=self.events + other.events,
+            letters=self.letters + other.letters,
+            processes=self.processes + other.processes,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.jobs} jobs, {self.events} events, {self.letters} dead entries and "
+            f"{self.processes} processes deleted"
+        )
+
+
+def retain(rt: Runtime) -> Deleted:
+    """Deletes a batch of each kind whose time is over. Any number may run at once.
+
+    A batch that takes too long, or waits for somebody, is left for the next time.
+    """
+    kept = rt.settings
+    done = Deleted(
+        jobs=sum(_jobs(rt, walk) for walk in _WALKS) if kept.keeps_jobs or kept.keeps_dead else 0,
+        events=_batch(rt, lambda conn: _journal(rt, conn)),
+        letters=_batch(rt, lambda conn: _letters(rt, conn)),
+        processes=_batch(rt, lambda conn: _processes(rt, conn)),
+    )
+    if done != Deleted():
+        events.records_deleted(jobs=done.jobs, events=done.events, letters=done.letters)
+    return done
+
+
+def _jobs(rt: Runtime, walk: Walk) -> int:
+    kept = rt.settings
+
+    def forget(conn: Postgres) -> int:
+        found = retention.forget_jobs(conn, walk, kept.keeps_jobs, kept.keeps_dead, _MOST)
+        return found.deleted
+
+    return _batch(rt, forget)
+
+
+def _journal(rt: Runtime, conn: Postgres) -> int:
+    keep = rt.settings.keeps_journal
+    return retention.forget_journal(conn, keep, _MOST).deleted if keep else 0
+
+
+def _letters(rt: Runtime, conn: Postgres) -> int:
+    keep = rt.settings.keeps_dead
+    return retention.forget_letters(conn, keep, _MOST) if keep else 0
+
+
+def _processes(rt: Runtime, conn: Postgres) -> int:
+    keep = rt.settings.keeps_processes
+    return retention.forget_processes(conn, keep) if keep else 0
+
+
+def _batch(rt: Runtime, forget: Callable[[Postgres], int]) -> int:
+    """One transaction of its own; none of them holds others up for long."""
+    try:
+        with rt.db.connection() as conn:
+            retention.be_modest(conn)
+            return forget(conn)
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        events.deletion_postponed(reason=type(error).__name__)
+        return 0
