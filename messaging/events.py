@@ -13,6 +13,9 @@ import structlog
 
 from messaging.settings import Settings
 
+Part = Literal["postgres", "replica", "redis", "broker"]
+"""What of our own infrastructure may be away."""
+
 _log = structlog.get_logger("messaging")
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -217,7 +220,7 @@ def callback_refused(*, reason: str) -> None:
     _log.warning("callback_refused", reason=reason)
 
 
-def infrastructure_lost(*, part: Literal["postgres", "redis", "broker"], reason: str) -> None:
+def infrastructure_lost(*, part: Part, reason: str) -> None:
     """Our own infrastructure does not answer; work waits until it does."""
     _log.error("infrastructure_lost", part=part, reason=reason)
 

@@ -13,6 +13,16 @@ _SHORTEST = 7
 """Days. Receipts come days later, and whoever compares after a restore needs what was sent."""
 
 
+class ReplicaSettings(BaseModel):
+    """A replica."""
+
+    database_read_url: SecretStr | None = Field(
+        None,
+        validation_alias=named("DATABASE_READ_URL"),
+        description="A replica of the database, for figures and for showing messages.",
+    )
+
+
 class KeepingSettings(BaseModel):
     """How long things are kept."""
 
@@ -35,11 +45,6 @@ class KeepingSettings(BaseModel):
         30,
         validation_alias=named("MESSAGING_KEEP_PROCESSES_DAYS"),
         description="Forget processes that have been silent for so many days; 0 for never.",
-    )
-    database_read_url: SecretStr | None = Field(
-        None,
-        validation_alias=named("DATABASE_READ_URL"),
-        description="A replica of the database, for figures and for showing messages.",
     )
 
     @property

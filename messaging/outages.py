@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal
 
 import psycopg
 
 from messaging import events
-
-Part = Literal["postgres", "redis", "broker"]
+from messaging.events import Part
 
 _CALM = 10.0
 """Seconds without trouble after which a part is back: a server that starts fails now and then."""

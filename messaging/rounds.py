@@ -11,7 +11,7 @@ from typing import TypeVar
 import redis
 from kombu.exceptions import KombuError
 
-from messaging.outages import Part
+from messaging.events import Part
 from messaging.postgres.connect import AWAY
 from messaging.runtime import Runtime
 

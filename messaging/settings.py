@@ -23,7 +23,7 @@ from pydantic import (
 
 from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
-from messaging.keeping import KeepingSettings
+from messaging.keeping import KeepingSettings, ReplicaSettings
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
@@ -51,6 +51,7 @@ class Settings(
     LimitSettings,
     TwilioSettings,
     RedisSettings,
+    ReplicaSettings,
     PostgresSettings,
 ):
     """Everything that can be set. Times are in seconds unless the name says otherwise."""

@@ -9,7 +9,16 @@ import psycopg
 from celery import shared_task
 
 from messaging import bridge as the_bridge
-from messaging import delivery, events, handover, promotion, reconciliation, retention, runtime, upkeep
+from messaging import (
+    delivery,
+    events,
+    handover,
+    promotion,
+    reconciliation,
+    retention,
+    runtime,
+    upkeep,
+)
 from messaging.domain.job import Lane
 from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked

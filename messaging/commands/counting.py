@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from messaging.commands import broker
-from messaging.commands.database import database
+from messaging.commands.database import look
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import of_status
@@ -28,16 +28,23 @@ _WAITING = ("scheduled", "pending", "processing", "retrying", "in_doubt", "held"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """What `queues --json` prints; `celery` is null where the broker does not answer."""
+    """What `queues --json` prints; `celery` is null where the broker does not answer.
+
+    `behind` is how many seconds old the replica's picture is; null where none was read.
+    """
 
     queues: Sequence[Depth]
     celery: Mapping[str, int] | None
     waiting: Sequence[Waiting]
+    behind: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """What `stats --json` prints: since midnight of the database, and the last 24 hours."""
+    """What `stats --json` prints: since midnight of the database, and the last 24 hours.
+
+    `behind` is how many seconds old the replica's picture is; null where none was read.
+    """
 
     sent_today: int
     sent: int
@@ -46,18 +53,20 @@ class Stats:
     failed: int
     queued: int
     failures: Sequence[Failure]
+    behind: float | None
 
 
 def queues(screen: Screen) -> ExitCode:
     """Shows how much waits, in Postgres, pgmq and Celery."""
     settings = load()
-    with database(settings) as conn:
-        found = figures.read(conn)
+    seen = look(screen, settings, figures.read)
+    found = seen.value
     celery = _celery(screen, settings)
     value = Queues(
         queues=[found.queues[lane] for lane in (*Lane, "dead") if lane in found.queues],
         celery=celery,
         waiting=[found.waiting[status] for status in _WAITING if status in found.waiting],
+        behind=seen.behind,
     )
     screen.show(value, "", _lanes(value), "", *_waiting(value), "")
     return ExitCode.OK
@@ -65,9 +74,8 @@ def queues(screen: Screen) -> ExitCode:
 
 def stats(screen: Screen) -> ExitCode:
     """Shows what was sent, and what failed and why."""
-    with database(load()) as conn:
-        found = figures.read(conn)
-        failures = figures.failures(conn)
+    seen = look(screen, load(), lambda conn: (figures.read(conn), figures.failures(conn)))
+    found, failures = seen.value
     value = Stats(
         sent_today=found.recent.sent_today,
         sent=found.recent.sent,
@@ -76,6 +84,7 @@ def stats(screen: Screen) -> ExitCode:
         failed=found.recent.failed,
         queued=_queued(found),
         failures=failures,
+        behind=seen.behind,
     )
     screen.show(value, "", _totals(value), *_reasons(failures), "")
     return ExitCode.OK

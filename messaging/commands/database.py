@@ -1,17 +1,25 @@
 """One connection for one command, and the sentence to say when Postgres does not do its part."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
 
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
+from messaging.commands.screen import Screen
+from messaging.domain.wording import span
 from messaging.errors import Misconfigured, Unreachable
+from messaging.outages import reason_of
 from messaging.postgres.connect import OPTIONS
 from messaging.postgres.jobs import Postgres
+from messaging.postgres.reading import Seen, read
 from messaging.settings import Settings
+
+T = TypeVar("T")
 
 _NOT_MIGRATED = (
     errors.UndefinedTable,
@@ -39,6 +47,23 @@ def database(settings: Settings) -> Iterator[Postgres]:
     url = settings.database_url.get_secret_value()
     with answering(url), psycopg.connect(url, autocommit=True, **OPTIONS) as conn:
         yield conn
+
+
+def look(screen: Screen, settings: Settings, ask: Callable[[Postgres], T]) -> Seen[T]:
+    """What `ask` finds, at the replica where there is one; says how old its picture is.
+
+    Raises as `database` does. Where the replica is away, that is said, and the database is asked.
+    """
+
+    def away(error: psycopg.Error) -> None:
+        reason = reason_of(error) if error.sqlstate else "it does not answer"
+        screen.doubtful(f"The replica in DATABASE_READ_URL was not read: {reason}.")
+
+    with answering(settings.database_url.get_secret_value()):
+        seen = read(settings, ask, away)
+    if seen.behind is not None and seen.behind >= 1:
+        screen.doubtful(f"Read from a replica, {span(timedelta(seconds=seen.behind))} behind.")
+    return seen
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from rich.table import Table
 from rich.text import Text
 
 from messaging.commands import moments
-from messaging.commands.database import database
+from messaging.commands.database import look
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import TONES, of_status
@@ -16,11 +17,12 @@ from messaging.commands.tables import grid
 from messaging.domain.job import JobId
 from messaging.domain.phone import mask
 from messaging.domain.wording import hide_numbers, plain
+from messaging.errors import NotFound
 from messaging.explanation.journal import lines
 from messaging.explanation.line import Line, Tell
 from messaging.explanation.standing import standing
-from messaging.outbox import Messaging
-from messaging.postgres import figures
+from messaging.postgres import figures, messages
+from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Event, Message
 from messaging.settings import load
 
@@ -39,11 +41,17 @@ class Explained:
 
 def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
-    settings = load()
-    with database(settings) as conn, Messaging(settings) as messaging:
-        message = messaging.status(id, conn=conn)
-        events = messaging.events(id, conn=conn)
-        now = figures.versions(conn).clock
+
+    def find(conn: Postgres) -> tuple[Message, list[Event], datetime] | None:
+        message = messages.show(conn, JobId(id))
+        if message is None:
+            return None
+        return message, messages.events(conn, JobId(id)), figures.versions(conn).clock
+
+    found = look(screen, load(), find).value
+    if found is None:
+        raise NotFound(f"There is no message {id}.")
+    message, events, now = found
     if screen.json:
         screen.show(_explained(message, events, moments.iso, full=full))
         return ExitCode.OK

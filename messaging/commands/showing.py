@@ -7,7 +7,7 @@ from uuid import UUID
 from rich.text import Text
 
 from messaging.commands import moments
-from messaging.commands.database import database
+from messaging.commands.database import look
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import of_status
@@ -19,6 +19,7 @@ from messaging.errors import NotFound
 from messaging.explanation.line import Tell
 from messaging.explanation.standing import why
 from messaging.postgres import figures, messages
+from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Message
 from messaging.settings import load
 
@@ -51,12 +52,15 @@ class Shown:
 
 def show(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Shows the message; `full` shows its whole number and its text. Raises NotFound."""
-    settings = load()
-    with database(settings) as conn:
+
+    def find(conn: Postgres) -> tuple[Message, datetime] | None:
         message = messages.show(conn, JobId(id))
-        now = figures.versions(conn).clock
-    if message is None:
+        return (message, figures.versions(conn).clock) if message else None
+
+    found = look(screen, load(), find).value
+    if found is None:
         raise NotFound(f"There is no message {id}.")
+    message, now = found
     shown = _shown(message, full=full)
     table = grid()
     for name, text in _rows(shown, moments.local(now)):

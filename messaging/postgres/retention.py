@@ -1,5 +1,6 @@
 """What is kept no longer: one function for each named query of `sql/retention.sql`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -51,7 +52,7 @@ def be_modest(conn: Postgres) -> None:
     conn.execute(query("retention", "be_modest"))
 
 
-def _forgotten(conn: Postgres, name: str, values: dict[str, object]) -> Forgotten:
+def _forgotten(conn: Postgres, name: str, values: Mapping[str, object]) -> Forgotten:
     with conn.cursor(row_factory=class_row(Forgotten)) as cursor:
         row = cursor.execute(query("retention", name), values).fetchone()
     return row or Forgotten(looked=0, deleted=0)

@@ -10,6 +10,7 @@ from messaging.domain.alerts import Name
 from messaging.domain.keywords import Word
 from messaging.postgres.figures import Figures
 from messaging.postgres.messages import Recorded
+from messaging.postgres.reading import Seen
 
 
 class Meters:
@@ -56,25 +57,32 @@ class Meters:
         self._receipts.labels("lost").inc()
 
 
-def exposition(meters: Meters, figures: Figures | None) -> bytes:
+def exposition(meters: Meters, seen: Seen[Figures] | None) -> bytes:
     """All metrics in Prometheus' text format; without figures, Postgres did not answer."""
     registry = CollectorRegistry()
-    registry.register(_Gauges(figures))
+    registry.register(_Gauges(seen))
     return generate_latest(meters.registry) + generate_latest(registry)
 
 
 class _Gauges(Collector):
     """The figures as gauges, for one scrape."""
 
-    def __init__(self, figures: Figures | None) -> None:
-        self._figures = figures
+    def __init__(self, seen: Seen[Figures] | None) -> None:
+        self._seen = seen
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        figures = self._figures
+        seen = self._seen
         yield GaugeMetricFamily(
-            "messaging_database_up", "1 if Postgres answered this scrape.", 1 if figures else 0
+            "messaging_database_up", "1 if Postgres answered this scrape.", 1 if seen else 0
         )
-        if figures:
+        if seen and seen.behind is not None:
+            yield GaugeMetricFamily(
+                "messaging_replica_behind_seconds",
+                "How old the replica's picture was that these figures were read from.",
+                seen.behind,
+            )
+        if seen:
+            figures = seen.value
             yield from _waiting(figures)
             yield from _queues(figures)
             yield _recent(figures)

@@ -19,15 +19,11 @@ from tests.stack.stack import Shape, Stack
 pytestmark = pytest.mark.skipif(
     program() is None, reason="PgBouncer is not installed: `make pooler` fetches Debian's"
 )
-POOLED = Shape(
-    workers=2, pooled=True, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES}
-)
+POOLED = Shape(workers=2, pooled=True, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
 
 
 @pytest.fixture(scope="module")
-def pooled(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
+def pooled(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two workers, a bridge, beat and the web process behind a pooler with few connections."""
     with Stack(POOLED, postgres, tmp_path_factory.mktemp("pooled")) as stack:
         yield stack

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from messaging import Draft, Messaging, retention, runtime
+from messaging.domain.job import JobId, Sid
 from messaging.domain.receipt import Receipt
 from messaging.errors import Misconfigured
 from messaging.postgres import messages
@@ -77,9 +78,7 @@ def test_what_has_ended_goes_when_its_time_is_over(
 
 
 @pytest.mark.parametrize("status", OPEN)
-def test_what_has_not_ended_stays_however_old(
-    keeping: Runtime, db: Database, status: str
-) -> None:
+def test_what_has_not_ended_stays_however_old(keeping: Runtime, db: Database, status: str) -> None:
     id = old(db, status, 3000)
     assert Deleted() == retention.retain(keeping)
     assert {id} == left(db) == journals(db)
@@ -154,7 +153,7 @@ def test_what_a_number_was_sent_stays_while_it_waits_for_a_decision(
 def test_a_receipt_for_what_is_deleted_is_recorded(keeping: Runtime, db: Database) -> None:
     gone = old(db, "sent", 100, twilio_sid=SID)
     retention.retain(keeping)
-    receipt = Receipt(sid=SID, status="delivered", job_id=gone, attempt=1)
+    receipt = Receipt(sid=Sid(SID), status="delivered", job_id=JobId(gone), attempt=1)
     (recorded,) = messages.record_receipts(db, [receipt])
     assert recorded.job_id is None
     assert SID == one(db, "select twilio_sid from messaging.message_events where kind = 'receipt'")
@@ -175,9 +174,7 @@ def test_the_journal_goes_as_a_whole_and_only_of_what_has_ended(
 ) -> None:
     whole = old(db, "sent", 20)
     told = old(db, "sent", 20)
-    db.execute(
-        "insert into messaging.message_events (job_id, kind) values (%s, 'receipt')", [told]
-    )
+    db.execute("insert into messaging.message_events (job_id, kind) values (%s, 'receipt')", [told])
     waiting, dead = old(db, "held", 20), old(db, "failed", 20)
     db.execute(
         "insert into messaging.message_events (at, kind) values (%s, 'receipt')", [days_ago(db, 20)]
@@ -185,9 +182,7 @@ def test_the_journal_goes_as_a_whole_and_only_of_what_has_ended(
     assert 2 == retention.retain(keeping).events
     assert {told, waiting, dead} == journals(db)
     assert {whole, told, waiting, dead} == left(db)
-    assert 2 == one(
-        db, "select count(*) from messaging.message_events where job_id = %s", told
-    )
+    assert 2 == one(db, "select count(*) from messaging.message_events where job_id = %s", told)
 
 
 def test_what_has_no_journal_any_more_is_never_replayed(keeping: Runtime, db: Database) -> None:
@@ -201,7 +196,9 @@ def test_what_has_no_journal_any_more_is_never_replayed(keeping: Runtime, db: Da
 def test_dead_entries_go_when_their_time_is_over(keeping: Runtime, db: Database) -> None:
     db.execute("select pgmq.send('sms_dlq', '{}') from generate_series(1, 3)")
     db.execute("select pgmq.archive('sms_dlq', 3)")
-    db.execute("update pgmq.q_sms_dlq set enqueued_at = now() - interval '91 days' where msg_id = 1")
+    db.execute(
+        "update pgmq.q_sms_dlq set enqueued_at = now() - interval '91 days' where msg_id = 1"
+    )
     db.execute("update pgmq.a_sms_dlq set archived_at = now() - interval '91 days'")
     assert 2 == retention.retain(keeping).letters
     assert 2 == one(db, "select msg_id from pgmq.q_sms_dlq")

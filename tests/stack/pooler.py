@@ -99,4 +99,3 @@ def program() -> Path | None:
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
     found = named or shutil.which("pgbouncer", path=path)
     return Path(found) if found else None
-

@@ -62,3 +62,17 @@ from (
 group by outcome, error_code, reason
 order by messages desc, outcome, error_code, reason
 limit 20
+
+-- name: behind
+-- How many seconds old a replica's picture is: 0 where it has replayed all that it got and still
+-- gets more, and on a server that is no replica.
+select case
+  when not pg_is_in_recovery() then 0
+  when
+    exists (select from pg_stat_wal_receiver)
+    and pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+  then 0
+  else greatest(
+    coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 0), 0
+  )
+end::float8
