@@ -1,12 +1,13 @@
 # `make up` and `make test` do their own set-up. Kept to what GNU Make 3.81 (macOS) understands.
 .DEFAULT_GOAL := help
-.PHONY: help up test compat bench clean
+.PHONY: help up test compat pooler bench clean
 export PYTHON
 
 help:
 	@echo 'make up      start everything on this machine and send the first texts; Ctrl-C stops it'
 	@echo 'make test    run every test'
 	@echo 'make compat  run the core against other versions of Postgres and Redis'
+	@echo 'make pooler  run the acceptance tests behind a transaction pooler'
 	@echo 'make bench   measure the speed'
 	@echo 'make clean   remove .venv and what tools leave behind; texts and their data stay'
 	@echo
@@ -24,6 +25,9 @@ test:
 
 compat:
 	@exec .ci/compat $(ARGS)
+
+pooler:
+	@exec .ci/pooler $(ARGS)
 
 bench:
 	@sh .ci/set-up local

@@ -18,8 +18,8 @@ from messaging.domain.comparison import (
 )
 from messaging.domain.doubt import CLOCK_SKEW
 from messaging.domain.job import JobId
-from messaging.errors import Unreachable
-from messaging.postgres import comparison, connect, jobs
+from messaging.errors import Refused, Unreachable
+from messaging.postgres import comparison, connect, figures, jobs
 from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
@@ -65,7 +65,8 @@ def compare(rt: Runtime, wish: Wish) -> Compared:
     """Reads Twilio's list in full and says, or does, what follows; safe to repeat.
 
     Nothing is changed unless that is wanted and the list was read in full. Raises Unreachable
-    where Twilio does not answer, and psycopg.Error where Postgres does not.
+    where Twilio does not answer, Refused where messages of that time are deleted by now, and
+    psycopg.Error where Postgres does not answer.
     """
     conn = connect.direct(rt.settings)
     try:
@@ -76,6 +77,7 @@ def compare(rt: Runtime, wish: Wish) -> Compared:
 
 
 def _compare(rt: Runtime, conn: Postgres, wish: Wish) -> Comparison:
+    _expect_kept(rt, conn, wish.window)
     comparison.begin(conn)
     _read_list(rt, conn, wish.window)
     bare = 0
@@ -94,6 +96,16 @@ def _compare(rt: Runtime, conn: Postgres, wish: Wish) -> Comparison:
         done=_apply(conn, wish) if wish.apply else {},
         examples={kind: comparison.findings(conn, kind, 0, EXAMPLES) for kind in Kind},
     )
+
+
+def _expect_kept(rt: Runtime, conn: Postgres, window: Window) -> None:
+    """What is deleted here looks in Twilio's list like a text that nobody knows."""
+    keep = rt.settings.keeps_jobs
+    if keep and window.since < figures.versions(conn).clock - keep:
+        raise Refused(
+            f"Messages are kept for {keep.days} days here (MESSAGING_KEEP_JOBS_DAYS), and what is "
+            "deleted cannot be compared: begin with a later time."
+        )
 
 
 def _bare_rows(conn: Postgres) -> Iterator[list[JobId]]:

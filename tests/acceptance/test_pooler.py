@@ -59,7 +59,8 @@ def test_the_processes_share_few_connections_and_leave_nothing_in_them(pooled: S
               and query not like '%%advisory%%' and query not like 'listen%%'
             """
         ).fetchone()
-        assert backends is not None and backends[0] <= SERVERS + 4, backends
+        assert backends is not None
+        assert backends[0] <= SERVERS + 4
         for _ in range(3 * SERVERS):
             left = conn.execute(
                 """

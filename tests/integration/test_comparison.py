@@ -13,12 +13,13 @@ from messaging import comparison, handover, promotion, runtime
 from messaging.comparison import Wish
 from messaging.domain.comparison import Comparison, Window
 from messaging.domain.job import Lane
-from messaging.errors import Unreachable
+from messaging.errors import Refused, Unreachable
 from messaging.local import clock
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.runtime import Runtime
+from messaging.settings import load
 from tests.integration.databases import Database, change
 from tests.integration.restores import at_work, backup
 from tests.integration.story import insert, kinds, row, work
@@ -307,3 +308,17 @@ def test_many_pages_are_read(travel: Travel, database_url: str, twilio: Simulato
     assert ({"recorded": 1300}, 1300) == (found(compared), compared.seen)
     restored.go_on()
     assert 1300 == len(twilio.ledger.outbound)
+
+
+def test_a_time_of_which_messages_are_deleted_is_not_compared(
+    environment: dict[str, str],
+) -> None:
+    """A text whose row is deleted would be taken for one of those that wait."""
+    with closing(runtime.build(load({**environment, "MESSAGING_KEEP_JOBS_DAYS": "30"}))) as rt:
+        for days, is_refused in ((31, True), (29, False)):
+            window = Window(since=clock.now() - timedelta(days=days), until=None)
+            refusal = (
+                pytest.raises(Refused, match="kept for 30 days") if is_refused else ExitStack()
+            )
+            with refusal:
+                comparison.compare(rt, Wish(window=window, apply=False)).close()

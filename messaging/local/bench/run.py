@@ -24,6 +24,7 @@ from messaging.local.bench import (
     report,
     scaling,
     sending,
+    storage,
     urgency,
 )
 from messaging.local.bench.bullmq import BullMq
@@ -158,6 +159,9 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
     if "growth" in options.only:
         with _new_place(options) as site:
             figures += growth.measure(site, options, say)
+    if "storage" in options.only:
+        with _new_place(options) as site:
+            figures += storage.measure(site, options, say)
     return figures
 
 
