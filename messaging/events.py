@@ -170,7 +170,7 @@ def entries_restored(*, jobs: int) -> None:
 
 def records_deleted(*, jobs: int, events: int, letters: int) -> None:
     """These were kept for as long as is set."""
-    _log.debug("records_deleted", jobs=jobs, events=events, letters=letters)
+    _log.info("records_deleted", jobs=jobs, events=events, letters=letters)
 
 
 def deletion_postponed(*, reason: str) -> None:

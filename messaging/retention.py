@@ -12,7 +12,7 @@ from messaging.postgres.retention import Walk
 from messaging.runtime import Runtime
 
 _WALKS: tuple[Walk, ...] = ("sent", "failed", "withdrawn")
-_MOST = 1000
+_MOST = 500
 """Rows in one transaction, which takes some hundredths of a second."""
 
 

@@ -70,6 +70,7 @@ def test_texts_arrive_once_when_a_process_is_killed(fragile: Stack, name: str) -
     fragile.children[name].start()
     batch.assert_sent_once(LIMIT)
     assert_nothing_is_stuck(fragile)
+    fragile.wait_until(fragile.is_ready)
 
 
 def test_scheduled_texts_arrive_once_when_beat_is_killed(fragile: Stack) -> None:

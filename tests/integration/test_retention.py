@@ -137,6 +137,24 @@ def test_a_message_goes_with_those_that_send_it_again_and_not_before(
     assert set() == left(db)
 
 
+@pytest.mark.parametrize("status", ["pending", "held"])
+def test_a_message_stays_for_as_long_as_its_replay_has_not_ended(
+    keeping: Runtime, db: Database, status: str
+) -> None:
+    first = old(db, "failed", 100, acknowledged_at=days_ago(db, 100))
+    again = old(db, status, 100, retry_of=first)
+    assert 0 == retention.retain(keeping).jobs
+    assert {first, again} == left(db)
+
+
+def test_a_replay_stays_for_as_long_as_what_it_replays(keeping: Runtime, db: Database) -> None:
+    """It went out: without it the first one could be replayed once more."""
+    first = old(db, "failed", 100, acknowledged_at=days_ago(db, 1))
+    again = old(db, "sent", 100, retry_of=first)
+    assert 0 == retention.retain(keeping).jobs
+    assert {first, again} == left(db)
+
+
 def test_what_a_number_was_sent_stays_while_it_waits_for_a_decision(
     keeping: Runtime, db: Database
 ) -> None:

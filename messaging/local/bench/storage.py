@@ -8,14 +8,14 @@ from datetime import timedelta
 from random import Random
 from threading import Event, Thread
 
-from messaging import retention, runtime
+from messaging import events, retention, runtime
 from messaging.domain.answers import Accepted
 from messaging.domain.job import InDoubtPolicy, JobId, Lane, Sid
 from messaging.domain.outcome import Outcome, RetryRules, outcome
 from messaging.domain.receipt import Receipt
 from messaging.errors import Unreachable
 from messaging.local.bench import history, sending, texts
-from messaging.local.bench.figures import Figure
+from messaging.local.bench.figures import Figure, Samples
 from messaging.local.bench.growth import Grown, compared
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.site import Site
@@ -97,18 +97,21 @@ def beside(site: Site, options: BenchOptions, say: Say) -> list[Figure]:
     """Sending while a batch of the oldest is deleted each second, and while nothing is."""
     ours = Settled(site)
     sending.warm_up(site, ours, options.messages)
-    alone, busy = [], []
+    alone, busy = Samples(), Samples()
     for number in range(1, options.runs + 1):
-        alone.append(sending.send(site, ours, options.messages).rate)
+        alone.ours.append(sending.send(site, ours, options.messages))
         with _deleting(site) as deleted:
-            busy.append(sending.send(site, ours, options.messages).rate)
+            busy.ours.append(sending.send(site, ours, options.messages))
         say(
-            f"{_PART}, run {number} of {options.runs}: {alone[-1]:,.0f}/s, and {busy[-1]:,.0f}/s "
-            f"while {sum(deleted):,} rows were deleted"
+            f"{_PART}, run {number} of {options.runs}: {alone.ours[-1].rate:,.0f}/s, and "
+            f"{busy.ours[-1].rate:,.0f}/s while {sum(deleted):,} rows were deleted"
         )
-    first = Figure(part=_PART, name="messages a second", unit="/s", ours=alone)
-    second = Figure(part=_PART, name="messages a second, deleting", unit="/s", ours=busy)
-    return [first, second, second.share_of(first, "to alone")]
+    pairs = zip(alone.figures(_PART, "message"), busy.figures(_PART, "message"), strict=True)
+    return [
+        figure
+        for one, other in pairs
+        for figure in (one, other.under("deleting"), other.share_of(one, "deleting to alone"))
+    ]
 
 
 class Settled(Grown):
@@ -180,7 +183,10 @@ def _sid(id: JobId) -> Sid:
 @contextmanager
 def _deleting(site: Site) -> Iterator[list[int]]:
     """Deletes as beat has it done, until the block ends; how many rows went each second."""
-    rt = runtime.build(site.settings.model_copy(update={"keep_jobs_days": _KEPT_DAYS}))
+    # INFO has a line for each batch.
+    changed = {"keep_jobs_days": _KEPT_DAYS, "log_level": "WARNING"}
+    rt = runtime.build(site.settings.model_copy(update=changed))
+    events.configure(rt.settings)
     over, deleted = Event(), list[int]()
 
     def delete() -> None:
