@@ -168,9 +168,9 @@ def entries_restored(*, jobs: int) -> None:
     _log.warning("entries_restored", jobs=jobs)
 
 
-def records_deleted(*, jobs: int, events: int, letters: int) -> None:
+def records_deleted(*, jobs: int, events: int, letters: int, processes: int) -> None:
     """These were kept for as long as is set."""
-    _log.info("records_deleted", jobs=jobs, events=events, letters=letters)
+    _log.info("records_deleted", jobs=jobs, events=events, letters=letters, processes=processes)
 
 
 def deletion_postponed(*, reason: str) -> None:

@@ -45,41 +45,43 @@ def retain(rt: Runtime) -> Deleted:
 
     A batch that takes too long, or waits for somebody, is left for the next time.
     """
-    kept = rt.settings
     done = Deleted(
-        jobs=sum(_jobs(rt, walk) for walk in _WALKS) if kept.keeps_jobs or kept.keeps_dead else 0,
-        events=_batch(rt, lambda conn: _journal(rt, conn)),
-        letters=_batch(rt, lambda conn: _letters(rt, conn)),
-        processes=_batch(rt, lambda conn: _processes(rt, conn)),
+        jobs=sum(_jobs(rt, walk) for walk in _WALKS),
+        events=_journal(rt),
+        letters=_letters(rt),
+        processes=_processes(rt),
     )
     if done != Deleted():
-        events.records_deleted(jobs=done.jobs, events=done.events, letters=done.letters)
+        events.records_deleted(
+            jobs=done.jobs, events=done.events, letters=done.letters, processes=done.processes
+        )
     return done
 
 
 def _jobs(rt: Runtime, walk: Walk) -> int:
-    kept = rt.settings
+    keep, keep_dead = rt.settings.keeps_jobs, rt.settings.keeps_dead
+    if not keep and not (keep_dead and walk == "failed"):
+        return 0
+    return _batch(
+        rt, lambda conn: retention.forget_jobs(conn, walk, keep, keep_dead, _MOST).deleted
+    )
 
-    def forget(conn: Postgres) -> int:
-        found = retention.forget_jobs(conn, walk, kept.keeps_jobs, kept.keeps_dead, _MOST)
-        return found.deleted
 
-    return _batch(rt, forget)
-
-
-def _journal(rt: Runtime, conn: Postgres) -> int:
+def _journal(rt: Runtime) -> int:
     keep = rt.settings.keeps_journal
-    return retention.forget_journal(conn, keep, _MOST).deleted if keep else 0
+    if not keep:
+        return 0
+    return _batch(rt, lambda conn: retention.forget_journal(conn, keep, _MOST).deleted)
 
 
-def _letters(rt: Runtime, conn: Postgres) -> int:
+def _letters(rt: Runtime) -> int:
     keep = rt.settings.keeps_dead
-    return retention.forget_letters(conn, keep, _MOST) if keep else 0
+    return _batch(rt, lambda conn: retention.forget_letters(conn, keep, _MOST)) if keep else 0
 
 
-def _processes(rt: Runtime, conn: Postgres) -> int:
+def _processes(rt: Runtime) -> int:
     keep = rt.settings.keeps_processes
-    return retention.forget_processes(conn, keep) if keep else 0
+    return _batch(rt, lambda conn: retention.forget_processes(conn, keep)) if keep else 0
 
 
 def _batch(rt: Runtime, forget: Callable[[Postgres], int]) -> int:

@@ -51,7 +51,11 @@ NEVER_TOO_LATE = {
 CALM = Shape(
     workers=2,
     flower=True,
-    environment={**SMALL_CHUNKS, "FLOWER_BASIC_AUTH": f"tests:{token_urlsafe()}"},
+    environment={
+        **SMALL_CHUNKS,
+        "FLOWER_BASIC_AUTH": f"tests:{token_urlsafe()}",
+        "MESSAGING_KEEP_JOBS_DAYS": "7",
+    },
 )
 FRAGILE = Shape(workers=2, environment={**SMALL_CHUNKS, **FEW_THREADS, **SHORT_LEASES})
 WORKERLESS = Shape(

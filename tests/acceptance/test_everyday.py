@@ -68,6 +68,25 @@ def test_a_rescheduled_text_goes_out_at_its_new_time(calm: Stack) -> None:
     assert [] == [lag for lag in lags if not 0 <= lag < LATEST]
 
 
+def test_what_was_sent_long_ago_is_deleted_while_others_are_sent(calm: Stack) -> None:
+    batch = Batch.of(calm, drafts(200, "Sent in another year"))
+    batch.assert_delivered_once()
+    old, young = batch.ids[:100], batch.ids[100:]
+    calm.db.execute(
+        """
+        update message_jobs
+        set sent_at = sent_at - interval '1 year', updated_at = updated_at - interval '1 year',
+          delivered_at = delivered_at - interval '1 year'
+        where id = any(%s)
+        """,
+        [old],
+    )
+    beside = Batch.of(calm, drafts(200, "Sent while others are deleted"))
+    calm.wait_until(lambda: batch.statuses()["sent"] == len(young))
+    beside.assert_delivered_once()
+    assert Batch(stack=calm, ids=young).are("sent")
+
+
 @pytest.mark.parametrize("priority", [0, 10])
 def test_a_text_of_either_lane_arrives_alone_too(calm: Stack, priority: int) -> None:
     Batch.of(calm, drafts(1, f"Of priority {priority}", priority=priority)).assert_delivered_once()

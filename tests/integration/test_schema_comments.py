@@ -51,6 +51,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.heartbeats",
         "messaging.inbound_messages",
         "messaging.message_events",
+        "messaging.retention_walks",
         "messaging.schema_migrations",
         "messaging.stopping",
         "messaging.watches",
