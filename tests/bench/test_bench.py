@@ -127,6 +127,8 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
         "promotion: rows, as many for next month",
         "growth: messages a second, 500 rows",
         "growth: to the request, p99, few rows",
+        "storage: claim 1,000, 500 rows",
+        "storage: CPU a message, deleting",
         "memory: Postgres, growth",
         "scaling: messages a second, 2 workers",
     } <= set(names)

@@ -21,7 +21,7 @@ Urgent = Annotated[
     typer.Option("--urgent", metavar=FLAG, help="Also the latency of urgent texts in a backlog."),
 ]
 Backlog = Annotated[int, typer.Option(min=1, help="Normal texts that wait then.")]
-Rows = Annotated[int, typer.Option(min=50, help="In the table when growth is measured.")]
+Rows = Annotated[int, typer.Option(min=50, help="In the table when growth or storage is measured.")]
 Chart = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw sending and latency here, as SVG.")
 ]

@@ -81,7 +81,7 @@ def write(
         "latency_ms": options.latency / timedelta(milliseconds=1),
         "runs": options.runs,
         "backlog": options.backlog if options.has_urgent else None,
-        "rows": options.rows if "growth" in options.only else None,
+        "rows": options.rows if {"growth", "storage"} & set(options.only) else None,
         "settings": tuned(),
         "figures": [_as_json(figure) for figure in in_order(figures)],
     }
