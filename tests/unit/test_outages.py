@@ -7,8 +7,8 @@ import pytest
 from psycopg_pool import PoolTimeout
 from structlog.testing import capture_logs
 
-from messaging.events import Once
 from messaging.outages import Outages, reason_of
+from messaging.repetition import Once
 
 
 class Clock:
