@@ -100,11 +100,11 @@ def _compare(rt: Runtime, conn: Postgres, wish: Wish) -> Comparison:
 
 def _expect_kept(rt: Runtime, conn: Postgres, window: Window) -> None:
     """What is deleted here looks in Twilio's list like a text that nobody knows."""
-    keep = rt.settings.keeps_jobs
+    keep = min(filter(None, (rt.settings.keeps_jobs, rt.settings.keeps_dead)), default=None)
     if keep and window.since < figures.versions(conn).clock - keep:
         raise Refused(
-            f"Messages are kept for {keep.days} days here (MESSAGING_KEEP_JOBS_DAYS), and what is "
-            "deleted cannot be compared: begin with a later time."
+            f"Messages are deleted here after {keep.days} days (MESSAGING_KEEP_JOBS_DAYS or "
+            "_DEAD_LETTERS_DAYS), and then cannot be compared: begin with a later time."
         )
 
 

@@ -47,6 +47,10 @@ def read(
 
 
 def _at_replica(url: str, look: Callable[[Postgres], T]) -> Seen[T]:
-    with psycopg.connect(url, autocommit=True, **connect.OPTIONS) as conn:
+    try:
+        connection = psycopg.connect(url, autocommit=True, **connect.OPTIONS)
+    except psycopg.ProgrammingError:  # its words may quote a part of the password
+        raise psycopg.OperationalError("the address cannot be read") from None
+    with connection as conn:
         behind = conn.execute(query("figures", "behind")).fetchone()
         return Seen(value=look(conn), behind=float(behind[0]) if behind else 0.0)

@@ -321,5 +321,5 @@ def test_a_time_of_which_messages_are_deleted_is_not_compared(
 
     with closing(runtime.build(load({**environment, "MESSAGING_KEEP_JOBS_DAYS": "30"}))) as rt:
         compare(29)
-        with pytest.raises(Refused, match="kept for 30 days"):
+        with pytest.raises(Refused, match="deleted here after 30 days"):
             compare(31)

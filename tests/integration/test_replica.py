@@ -122,6 +122,19 @@ def test_a_replica_that_is_away_is_told_and_not_missed(
     assert "s3cret" not in ran.err
 
 
+def test_the_check_looks_at_the_replica(messaging: CommandLine) -> None:
+    def found() -> tuple[str, str]:
+        findings = messaging("check", "--json").json["findings"]
+        return next((f["state"], f["what"]) for f in findings if f["name"] == "replica")
+
+    assert "ok" == found()[0]
+    messaging.set(DATABASE_READ_URL="postgresql://x:s3cret%ZZ@127.0.0.1/x")
+    state, what = found()
+    assert "warning" == state
+    assert "the address cannot be read" in what
+    assert "s3cret" not in what
+
+
 def scraped(environment: dict[str, str]) -> str:
     return exposition(Meters(), asyncio.run(Scrape(load(environment)).read())).decode()
 

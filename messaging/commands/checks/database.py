@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import psycopg
+
 from messaging.commands.checks.finding import Finding, ok, skipped, trouble, warning
 from messaging.commands.database import answering, database, place
 from messaging.commands.migrating import CHANGED
 from messaging.domain.wording import count, span
 from messaging.errors import MessagingError
 from messaging.local import clock
-from messaging.postgres import connect, figures, migrate, queues
+from messaging.outages import reason_of
+from messaging.postgres import connect, figures, migrate, queues, reading
 from messaging.postgres.figures import Versions
 from messaging.postgres.jobs import Postgres
 from messaging.settings import Settings
@@ -19,6 +22,9 @@ OLDEST = 15
 """The oldest PostgreSQL that the migrations are tested with."""
 SKEW = timedelta(seconds=2)
 """Clocks that differ by more want a look."""
+
+_FAR_BEHIND = 60.0
+"""Seconds after which a replica wants a look."""
 
 _MIGRATE = "Run `messaging migrate`."
 _REST = ("direct", "migrations", "pgmq", "queues", "clock")
@@ -56,6 +62,8 @@ def _server(versions: Versions, where: str) -> Finding:
 
 def _inside(settings: Settings, conn: Postgres, versions: Versions) -> Iterator[Finding]:
     yield _direct(settings.direct_url)
+    if settings.database_read_url:
+        yield _replica(settings)
     yield _migrations(settings.direct_url)
     if versions.pgmq is None:
         yield trouble("pgmq", "It is not installed.", _MIGRATE)
@@ -79,6 +87,20 @@ def _direct(url: str) -> Finding:
             "Set DATABASE_DIRECT_URL to the database itself, or to a session pooler.",
         )
     return ok("direct", "sessions hold, for LISTEN and locks")
+
+
+def _replica(settings: Settings) -> Finding:
+    """Only asked where one is set."""
+    told: list[psycopg.Error] = []
+    with answering(settings.database_url.get_secret_value()):
+        behind = reading.read(settings, figures.versions, told.append).behind
+    advice = "Figures and messages are read from the database meanwhile. Check DATABASE_READ_URL."
+    if behind is None:
+        return warning("replica", f"It was not read: {reason_of(told[0])}.", advice)
+    what = f"{span(timedelta(seconds=behind))} behind"
+    if behind >= _FAR_BEHIND:
+        return warning("replica", what, "What commands and /metrics show is that old.")
+    return ok("replica", what)
 
 
 def _migrations(url: str) -> Finding:
