@@ -47,6 +47,12 @@ insert into public.message_jobs
 select phone, body, 'scheduled', now(), now()
 from unnest(%s::text[], %s::text[]) as given (phone, body)
 """
+_IS_DONE = """
+select not exists (
+  select from public.message_jobs
+  where status in ('scheduled', 'pending', 'processing', 'retrying', 'in_doubt')
+)
+"""
 
 
 @dataclass(slots=True)
@@ -118,11 +124,8 @@ class Settled(Grown):
     """The service, which knows that it is done although history has failures."""
 
     def is_done(self) -> bool:
-        """Whether no text is left that was to be sent."""
-        return not self._number(
-            "select count(*) from public.message_jobs "
-            "where status in ('scheduled', 'pending', 'processing', 'retrying', 'in_doubt')"
-        )
+        """Whether no text is left that was to be sent. By an index: looking is cheap."""
+        return bool(self._number(_IS_DONE))
 
 
 def _go_through(conn: Postgres, times: Times, number: int) -> None:
