@@ -195,6 +195,6 @@ def test_the_python_that_is_asked_for_is_taken_or_refused(machine: Path) -> None
 def test_make_alone_says_what_there_is() -> None:
     alone = {"PATH": os.environ["PATH"]}  # and not as a part of the make that runs these tests
     run = subprocess.run(["make"], cwd=ROOT, env=alone, capture_output=True, text=True, check=True)
-    assert ["make up", "make test", "make compat", "make bench", "make clean"] == [
-        " ".join(line.split()[:2]) for line in run.stdout.splitlines()[:5]
+    assert ["make up", "make test", "make compat", "make pooler", "make bench", "make clean"] == [
+        " ".join(line.split()[:2]) for line in run.stdout.splitlines()[:6]
     ]
