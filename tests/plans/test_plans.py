@@ -14,9 +14,20 @@ from messaging.domain.job import JobId, Sid, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import alerts, decisions, doubts, enqueuing, figures, jobs, kept, messages
+from messaging.postgres import (
+    alerts,
+    decisions,
+    doubts,
+    enqueuing,
+    figures,
+    jobs,
+    kept,
+    messages,
+    retention,
+)
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
+from messaging.postgres.retention import Walk
 from tests.integration.databases import migrated, rolled_back
 
 JOBS, EVENTS = "public.message_jobs", "messaging.message_events"
@@ -187,6 +198,15 @@ def own_rows(db: Postgres, run: int) -> None:
     assert 100 == len(rows)
 
 
+def forget(walk: Walk) -> Callable[[Postgres, int], object]:
+    """A batch of a hundred, of which half are deleted: the others have keys."""
+
+    def run(db: Postgres, _: int) -> None:
+        assert 100 == retention.forget_jobs(db, walk, -MINUTE, -MINUTE, 100).looked
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("run", "index", "most"),
     [
@@ -229,13 +249,22 @@ def own_rows(db: Postgres, run: int) -> None:
             "message_jobs_failed",
             800,
         ),
+        (forget("sent"), "message_jobs_sent_at", 3200),
+        (forget("failed"), "message_jobs_failed", 3200),
+        (forget("withdrawn"), "message_jobs_withdrawn", 3200),
+        (
+            lambda db, _: retention.forget_journal(db, -MINUTE, 100),
+            "message_events_pkey",
+            800,
+        ),
     ],
     ids=[
         "claim", "standing", "unprepared", "promote", "sweep_processing", "restore_entries",
         "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
         "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
         "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
-        "a user's own rows", "figures", "readings", "failed_recently",
+        "a user's own rows", "figures", "readings", "failed_recently", "forget_jobs, sent",
+        "forget_jobs, failed", "forget_jobs, withdrawn", "forget_journal",
     ],
 )  # fmt: skip
 def test_a_hot_statement_reads_few_rows_and_by_its_index(
