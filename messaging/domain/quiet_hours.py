@@ -1,0 +1,107 @@
+"""Quiet hours: whether a text may go out now, and when else it may. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import reduce
+from operator import and_
+
+from messaging.domain.hour_rules import RULES
+from messaging.domain.hours import Hours, allowed_at
+from messaging.domain.job import Phone
+from messaging.domain.places import places_of, zones_of
+from messaging.domain.zones import zone
+
+
+class Category(StrEnum):
+    """What a text is for. What nobody names is transactional."""
+
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Whom a text goes to, as far as the hour matters. `time_zone` is the recipient's own, if known."""
+
+    phone: Phone
+    category: Category = Category.TRANSACTIONAL
+    time_zone: str | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """A text that must wait: until when, the zone that it is told in, and why."""
+
+    until: datetime
+    time_zone: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """The quiet hours of an installation.
+
+    `own` are the hours at which texts of a category may go out; urgent texts are exempt from
+    them. `by_law` says whether marketing also keeps the rules of the recipient's place, which know
+    no urgency. The zone is the recipient's, else all of the number's, else `default_zone`.
+    """
+
+    own: Mapping[Category, Hours]
+    by_law: bool
+    default_zone: str = "UTC"
+
+    def concern(self, category: Category, *, urgent: bool) -> bool:
+        """Whether texts of a category ever wait: of most there is nothing to ask."""
+        return (category in self.own and not urgent) or self._keeps_law(category)
+
+    def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
+        """Until when a text that would go out at `at` must wait, and why; None where it may go."""
+        rules = self._rules(recipient)
+        if not rules:
+            return None
+        hours = reduce(and_, rules.values())
+        names = (recipient.time_zone,) if recipient.time_zone else zones_of(recipient.phone)
+        names = names or (self.default_zone,)
+        until = _until(at, names, hours, rules)
+        if until == at:
+            return None
+        because = _because(at, names[0], rules)
+        return Quiet(until=until, time_zone=names[0], reason=because)
+
+    def _keeps_law(self, category: Category) -> bool:
+        return self.by_law and category is Category.MARKETING
+
+    def _rules(self, recipient: Recipient) -> dict[str, Hours]:
+        rules = {}
+        if recipient.category in self.own and not recipient.urgent:
+            rules["quiet hours"] = self.own[recipient.category]
+        if self._keeps_law(recipient.category):
+            for place in places_of(recipient.phone):
+                if rule := RULES.get(place):
+                    rules[f"the hours of {rule.name}"] = rule.hours
+        return rules
+
+
+def _until(
+    at: datetime, names: tuple[str, ...], hours: Hours, rules: Mapping[str, Hours]
+) -> datetime:
+    """The next instant that suits all; where there is none, what the last rule says in one zone.
+
+    Hours that exclude each other, or that no moment fulfils in all zones of a number, must not
+    keep a text for ever.
+    """
+    found = None if hours.is_empty else allowed_at(at, map(zone, names), hours)
+    if found is None:
+        found = list(rules.values())[-1].next(at, zone(names[0]))
+    return found
+
+
+def _because(at: datetime, name: str, rules: Mapping[str, Hours]) -> str:
+    """Which rules forbid it, in words, or that it is night elsewhere where the number may be."""
+    broken = [rule for rule, hours in rules.items() if not hours.allow(at, zone(name))]
+    if not broken:
+        return f"{' and '.join(rules)}, in one of the time zones where the number may be"
+    return f"{' and '.join(broken)}, in {name}"
