@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from types import TracebackType
@@ -16,12 +17,13 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
-from messaging.domain.job import JobId
+from messaging.domain.job import Category, JobId
 from messaging.errors import NotFound, Refused
-from messaging.postgres import connect, enqueuing, messages
+from messaging.postgres import connect, messages
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
 from messaging.settings import Settings, load
+from messaging.steps.storing import store
 
 Postgres = Connection[TupleRow]
 
@@ -96,11 +98,8 @@ class Messaging:
         thousand are committed together; while Postgres stores them, the next are prepared.
         """
 
-        def store(batch: _Batch) -> list[Enqueued]:
-            return self._store(batch, conn)
-
-        batches = self._batches(drafts, conn)
-        stored = map(store, batches) if conn is not None else _in_turn(store, batches)
+        keep, batches = partial(self._store, conn=conn), self._batches(drafts, conn)
+        stored = map(keep, batches) if conn is not None else _in_turn(keep, batches)
         return list(chain.from_iterable(stored))
 
     def send_reminder(
@@ -194,7 +193,7 @@ class Messaging:
         if not batch.prepared:
             return list(batch.refused)
         with self._connection(conn) as mine:
-            stored = enqueuing.enqueue(mine, batch.prepared, self._defaults)
+            stored = store(mine, batch.prepared, self._defaults, self._settings.quiet_hours)
         return sorted([*batch.refused, *stored], key=attrgetter("position"))
 
     def _connection(self, conn: Postgres | None) -> AbstractContextManager[Postgres]:
@@ -241,6 +240,7 @@ def _source(row: TemplateRow) -> TemplateSource:
         name=row.name,
         content_template=row.content_template,
         template_vars=row.template_vars,
+        category=Category(row.category),
     )
 
 

@@ -35,6 +35,7 @@ from messaging.setting_groups import (
     TwilioSettings,
     WorkSettings,
 )
+from messaging.timing import HourSettings
 
 
 # The last base's fields come first.
@@ -42,6 +43,7 @@ class Settings(
     RunningSettings,
     LifeSettings,
     ConsentSettings,
+    HourSettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,

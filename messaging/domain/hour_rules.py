@@ -28,7 +28,9 @@ def _at(hour: int, minute: int = 0) -> int:
     return hour * 60 + minute
 
 
-def _week(workday: tuple[Window, ...], saturday: tuple[Window, ...], sunday: tuple[Window, ...]) -> Hours:
+def _week(
+    workday: tuple[Window, ...], saturday: tuple[Window, ...], sunday: tuple[Window, ...]
+) -> Hours:
     return Hours((workday,) * 5 + (saturday, sunday))
 
 
@@ -100,9 +102,7 @@ RULES: Mapping[str, HourRule] = {
         HourRule(
             place="CA",
             name="Canada",
-            hours=_week(
-                ((_at(9), _at(21, 30)),), ((_at(10), _at(18)),), ((_at(10), _at(18)),)
-            ),
+            hours=_week(((_at(9), _at(21, 30)),), ((_at(10), _at(18)),), ((_at(10), _at(18)),)),
             source="CRTC Unsolicited Telecommunications Rules, Part III, section 23 (calls)",
         ),
         HourRule(

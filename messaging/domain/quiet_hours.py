@@ -3,27 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import reduce
 from operator import and_
 
 from messaging.domain.hour_rules import RULES
 from messaging.domain.hours import Hours, allowed_at
-from messaging.domain.job import Phone
+from messaging.domain.job import Category, Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.zones import zone
 
 
-class Category(StrEnum):
-    """What a text is for. What nobody names is transactional."""
-
-    TRANSACTIONAL = "transactional"
-    MARKETING = "marketing"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Whom a text goes to, as far as the hour matters. `time_zone` is the recipient's own, if known."""
+    """Whom a text goes to, as far as the hour matters; `time_zone` is their own, if known."""
 
     phone: Phone
     category: Category = Category.TRANSACTIONAL
@@ -38,6 +30,12 @@ class Quiet:
     until: datetime
     time_zone: str
     reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Until when, on the recipient's clock, and why."""
+        local = self.until.astimezone(zone(self.time_zone))
+        return f"It waits until {local:%H:%M on %d %b %Y} in {self.time_zone}: {self.reason}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +66,7 @@ class QuietHours:
         until = _until(at, names, hours, rules)
         if until == at:
             return None
-        because = _because(at, names[0], rules)
-        return Quiet(until=until, time_zone=names[0], reason=because)
+        return Quiet(until=until, time_zone=names[0], reason=_because(at, names[0], rules))
 
     def _keeps_law(self, category: Category) -> bool:
         return self.by_law and category is Category.MARKETING
@@ -103,5 +100,5 @@ def _because(at: datetime, name: str, rules: Mapping[str, Hours]) -> str:
     """Which rules forbid it, in words, or that it is night elsewhere where the number may be."""
     broken = [rule for rule, hours in rules.items() if not hours.allow(at, zone(name))]
     if not broken:
-        return f"{' and '.join(rules)}, in one of the time zones where the number may be"
-    return f"{' and '.join(broken)}, in {name}"
+        return f"{' and '.join(rules)}, elsewhere where the number may be"
+    return " and ".join(broken)

@@ -11,13 +11,16 @@ from messaging.domain import wording
 from messaging.domain.zones import instant_of, zone
 from messaging.errors import Refused
 
-_TOO_FINE = {"SECONDLY", "MINUTELY"}
-_PARTS = set(
-    "FREQ INTERVAL COUNT UNTIL BYMONTH BYWEEKNO BYYEARDAY BYMONTHDAY BYDAY BYHOUR BYMINUTE "
-    "BYSETPOS WKST".split()
-)
-_OF_HOURS = _PARTS - set("BYMONTH BYWEEKNO BYYEARDAY BYMONTHDAY BYSETPOS".split())
-"""Parts that go with HOURLY: with others a rule that no hour fulfils would be looked at for minutes."""
+_ANY = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYHOUR", "BYMINUTE"}
+_PARTS = {
+    "HOURLY": _ANY,
+    "DAILY": _ANY | {"BYMONTH"},
+    "WEEKLY": _ANY | {"BYMONTH"},
+    "MONTHLY": _ANY | {"BYMONTH", "BYMONTHDAY", "BYSETPOS"},
+    "YEARLY": _ANY | {"BYMONTH", "BYMONTHDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"},
+}
+"""What may go with each frequency. A rule that no day fulfils is looked at to the year 9999: with
+more parts than these, for minutes."""
 _NUMBERS = {"INTERVAL": 1000, "COUNT": 999_999}
 """Parts that are a whole number, and the largest."""
 _LONGEST_RULE = 500
@@ -60,7 +63,9 @@ class Recurrence:
                 return datetime.strptime(written, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a wall clock's
             day = datetime.strptime(written, "%Y%m%d")  # noqa: DTZ007
         except (ValueError, OverflowError):
-            raise Refused(f"UNTIL={written[:20]} is no time: write UNTIL=20271231T235959Z.") from None
+            raise Refused(
+                f"UNTIL={written[:20]} is no time: write UNTIL=20271231T235959Z."
+            ) from None
         return day + timedelta(days=1, microseconds=-1)
 
 
@@ -99,8 +104,6 @@ def _parts(rule: str) -> dict[str, str]:
     parts = {name: value for name, _, value in pairs}
     if len(parts) < len(pairs) or not all(parts.values()):
         raise Refused(f"The rule {written[:60]!r} is not well-formed: write {_EXAMPLE}.")
-    if parts.get("FREQ") in _TOO_FINE:
-        raise Refused(f"FREQ={parts['FREQ']} is too often for texts: HOURLY is the most.")
     if "COUNT" not in parts and "UNTIL" not in parts:
         raise Refused("The rule has no end: add COUNT=10, or UNTIL=20271231T235959Z.")
     if "COUNT" in parts and "UNTIL" in parts:
@@ -110,11 +113,12 @@ def _parts(rule: str) -> dict[str, str]:
 
 
 def _check(parts: Mapping[str, str]) -> None:
-    hourly = parts.get("FREQ") == "HOURLY"
+    frequency = parts.get("FREQ", "")
+    if frequency not in _PARTS:
+        raise Refused(f"FREQ={frequency[:20]} must be one of {', '.join(_PARTS)}.")
     for name, value in parts.items():
-        if name not in (_OF_HOURS if hourly else _PARTS):
-            with_hours = " with FREQ=HOURLY" if hourly and name in _PARTS else ""
-            raise Refused(f"{name[:20]} cannot be part of a rule{with_hours}: leave it out.")
+        if name not in _PARTS[frequency]:
+            raise Refused(f"{name[:20]} cannot go with FREQ={frequency}: leave it out.")
         most = _NUMBERS.get(name)
         if most and not (value.isdecimal() and len(value) < 9 and 1 <= int(value) <= most):
             raise Refused(f"{name}={value[:20]} must be a whole number from 1 to {most:,}.")

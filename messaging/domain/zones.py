@@ -34,7 +34,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def instant_of(local: datetime, of_zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, at which clocks in the zone show this time, as RFC 5545 (3.3.5) reads it.
+    """The instant, in UTC, at which clocks in the zone show this time (RFC 5545, 3.3.5).
 
     A time that clocks skip is read with the offset from before the gap, so it comes as much later
     as the gap is long. Of a time that they show twice it is the first.

@@ -69,6 +69,7 @@ class TemplateRow:
     name: str
     content_template: str
     template_vars: Mapping[str, object] | None
+    category: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
