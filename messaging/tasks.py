@@ -9,7 +9,17 @@ import psycopg
 from celery import shared_task
 
 from messaging import bridge as the_bridge
-from messaging import delivery, events, handover, promotion, reconciliation, runtime, upkeep
+from messaging import (
+    delivery,
+    events,
+    handover,
+    promotion,
+    reconciliation,
+    recurring,
+    rewinding,
+    runtime,
+    upkeep,
+)
 from messaging.domain.job import Lane
 from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked
@@ -116,3 +126,17 @@ def take_back(every: float = 2, lasting: float = 0) -> str:
 def follow() -> str:
     """Asks after texts that Twilio kept and that are overdue."""
     return f"{handover.follow(runtime.current())} followed"
+
+
+@shared_task(name="messaging.recur", throws=INFRASTRUCTURE)
+@discreet
+def recur() -> str:
+    """Makes messages of series whose next time comes soon."""
+    return f"{recurring.recur(runtime.current())} made"
+
+
+@shared_task(name="messaging.set_clocks", throws=INFRASTRUCTURE)
+@discreet
+def set_clocks() -> str:
+    """Sets messages on wall clocks anew where the time zones have changed."""
+    return f"{rewinding.set_clocks(runtime.current())} set"

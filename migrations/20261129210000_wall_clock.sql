@@ -171,7 +171,7 @@ create function messaging.set_times(times jsonb) returns setof uuid
 language sql
 as $$
   with wanted as (
-    select *
+    select t.id, t.local_time, t.time_zone, t.scheduled_for, t.zone_version
     from jsonb_to_recordset(times) as t (
       id uuid, local_time timestamp, time_zone text, scheduled_for timestamptz, zone_version text
     )
@@ -192,7 +192,7 @@ as $$
     update public.message_jobs as j
     set
       zone_version = w.zone_version,
-      scheduled_for = w.scheduled_for,
+      scheduled_for = coalesce(w.scheduled_for, j.scheduled_for),
       due_at = case when w.scheduled_for <> found.was then w.scheduled_for else j.due_at end
     from found
     join wanted as w on w.id = found.id
@@ -214,8 +214,8 @@ as $$
   select id from changed
 $$;
 comment on function messaging.set_times(jsonb) is
-  'Sets messages that wait for a time on a wall clock to that time as other time zones tell it; '
-  'returns those that it found.';
+  'Sets messages that wait for a time on a wall clock to that time as other time zones tell it, or '
+  'only notes their release; returns those that it found.';
 
 -- messaging.enqueue_together knows no clocks: here they are read and written.
 create function messaging.enqueue_by_clock(drafts jsonb) returns setof messaging.enqueued
@@ -270,6 +270,8 @@ begin
   return query select * from unnest(answers);
 end
 $$;
+comment on function messaging.enqueue_by_clock(jsonb) is
+  'messaging.enqueue for items each of which can be stored: what it calls.';
 
 create function messaging.check_clock(draft jsonb) returns void
 language plpgsql
@@ -293,6 +295,67 @@ begin
   end if;
   -- Raises for a zone that Postgres does not know.
   perform now() at time zone (draft ->> 'time_zone');
+end
+$$;
+comment on function messaging.check_clock(jsonb) is
+  'Raises for a draft whose category, time_zone or local_time is none, with what to change.';
+
+-- As it was, but of those that are due at the same instant the older ids come first. Only these are
+-- sorted, an instant at a time; never all that is due.
+create or replace function messaging.promote(most int default 1000) returns int
+language plpgsql
+set enable_sort = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+  urgent uuid[];
+  normal uuid[];
+begin
+  -- Two walks along the index, a status each: one for both would sort all that is due.
+  with scheduled as (
+    select id, due_at
+    from public.message_jobs
+    where
+      status = 'scheduled'
+      and due_at <= statement_timestamp()
+      and handed_over_at is null
+    order by due_at, id
+    limit most
+    for update skip locked
+  ),
+  retrying as (
+    select id, due_at
+    from public.message_jobs
+    where
+      status = 'retrying'
+      and due_at <= statement_timestamp()
+      and handed_over_at is null
+    order by due_at, id
+    limit most - (select count(*) from scheduled)
+    for update skip locked
+  ),
+  due as (
+    select id, due_at from scheduled
+    union all
+    select id, due_at from retrying
+  ),
+  promoted as (
+    update public.message_jobs as j
+    set status = 'pending', due_at = clock_timestamp()
+    from due
+    where j.id = due.id
+    returning j.id, due.due_at, messaging.queue_of(j.priority) as queue
+  )
+  select
+    array_agg(id order by due_at, id) filter (where queue = 'sms_priority_queue'),
+    array_agg(id order by due_at, id) filter (where queue = 'sms_queue')
+  into urgent, normal
+  from promoted;
+
+  perform messaging.add_entries('sms_priority_queue', urgent);
+  perform messaging.add_entries('sms_queue', normal);
+  return coalesce(cardinality(urgent), 0) + coalesce(cardinality(normal), 0);
 end
 $$;
 

@@ -73,7 +73,7 @@ begin
   if was.status = wanted then
     return wanted;
   end if;
-  if was.status not in ('active', 'paused') then
+  if was.status not in ('active', 'paused', 'ended') or wanted = 'active' and was.status = 'ended' then
     return 'too_late';
   end if;
 
@@ -82,8 +82,8 @@ begin
     status = wanted,
     look_at = clock_timestamp(),
     made_until = case
-      when wanted = 'active' then greatest(s.starts_at, now() at time zone s.time_zone)
-      else s.made_until
+      when wanted <> 'active' then s.made_until
+      when now() at time zone s.time_zone > s.starts_at then now() at time zone s.time_zone
     end,
     updated_at = clock_timestamp()
   where s.id = series;
@@ -111,6 +111,9 @@ begin
   return wanted;
 end
 $$;
+
+comment on function messaging.change_series(uuid, text) is
+  'Makes a series active, paused or stopped: the new status, too_late or not_found.';
 
 create function messaging.pause_series(series uuid) returns text
 language sql

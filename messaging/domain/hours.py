@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from messaging.domain.zones import instant_of
 from messaging.errors import Refused
@@ -50,7 +51,7 @@ class Hours:
         """Whether no time of the week is allowed."""
         return not any(self.days)
 
-    def next(self, at: datetime, zone: tzinfo) -> datetime:
+    def next(self, at: datetime, zone: ZoneInfo) -> datetime:
         """The first instant from `at` on, in UTC, that these hours allow on the zone's clocks.
 
         Raises ValueError where the hours are empty.
@@ -60,13 +61,13 @@ class Hours:
             instant = self._next_start(instant, zone)
         return instant
 
-    def allow(self, instant: datetime, zone: tzinfo) -> bool:
+    def allow(self, instant: datetime, zone: ZoneInfo) -> bool:
         """Whether clocks in the zone show an allowed time then."""
         local = instant.astimezone(zone)
         minute = local.hour * 60 + local.minute
         return any(start <= minute < end for start, end in self.days[local.weekday()])
 
-    def _next_start(self, instant: datetime, zone: tzinfo) -> datetime:
+    def _next_start(self, instant: datetime, zone: ZoneInfo) -> datetime:
         """When the next window begins. One that begins in a gap of the clocks begins after it."""
         if self.is_empty:
             raise ValueError("these hours allow no time at all")
@@ -80,7 +81,7 @@ class Hours:
         return next(start for start in starts if start > instant)
 
 
-def allowed_at(at: datetime, zones: Iterable[tzinfo], hours: Hours) -> datetime | None:
+def allowed_at(at: datetime, zones: Iterable[ZoneInfo], hours: Hours) -> datetime | None:
     """The first instant from `at` on, in UTC, that the hours allow in each of these zones.
 
     None where there is none within two weeks.

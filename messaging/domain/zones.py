@@ -45,7 +45,7 @@ def instant_of(local: datetime, of_zone: ZoneInfo) -> datetime:
 @lru_cache(maxsize=1)
 def version() -> str:
     """The release of the zones in use, e.g. `2026f`."""
-    return max(tzdata.IANA_VERSION, _version_of_system())
+    return max(str(tzdata.IANA_VERSION), _version_of_system())
 
 
 @lru_cache(maxsize=1)

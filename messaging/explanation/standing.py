@@ -31,6 +31,8 @@ def why(message: Message) -> str:
 
 
 def _scheduled(message: Message, tell: Tell) -> tuple[str, Tone]:
+    if "rule" in (message.error_details or {}):
+        return why(message), Tone.PLAIN
     when = message.scheduled_for or message.due_at
     at = f" at {tell(when)}" if when else ""
     if message.twilio_sid:

@@ -72,14 +72,16 @@ def behind_the_zones(conn: Postgres, zone_version: str, most: int) -> list[OnClo
         ).fetchall()
 
 
-def set_times(conn: Postgres, times: Iterable[tuple[OnClock, datetime]], zone_version: str) -> int:
-    """Sets messages on wall clocks to these instants; how many still waited."""
+def set_times(
+    conn: Postgres, times: Iterable[tuple[OnClock, datetime | None]], zone_version: str
+) -> int:
+    """Sets messages on wall clocks to these instants, None as they are; how many still waited."""
     rows = [
         {
             "id": str(job.id),
             "local_time": job.local_time.isoformat(),
             "time_zone": job.time_zone,
-            "scheduled_for": instant.isoformat(),
+            "scheduled_for": instant.isoformat() if instant else None,
             "zone_version": zone_version,
         }
         for job, instant in times

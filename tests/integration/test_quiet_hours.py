@@ -3,6 +3,7 @@
 Whose night it is does not depend on the hour of the test: each takes a zone where it is that late.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,10 @@ from messaging.local.simulator import Simulator
 from messaging.postgres import hours
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
-from tests.integration.story import entries, insert, kinds, row, work
+from tests.integration.story import end_leases, entries, insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
+FULL = os.environ.get("MESSAGING_TEST_SCALE") == "full"
 GERMAN = "+4915123456789"
 MARKETING = Category.MARKETING
 
@@ -90,20 +92,28 @@ def test_a_text_for_a_quiet_hour_keeps_its_time_and_waits_longer(
     at = hours.now(db) + timedelta(hours=12)
     draft = Draft(to=GERMAN, body="Sale", category=MARKETING, time_zone=zone, scheduled_for=at)
     id = messaging.enqueue(draft)
-    (kept,) = db.execute("select scheduled_for from message_jobs where id = %s", [id]).fetchone() or ()
+    (kept,) = (
+        db.execute("select scheduled_for from message_jobs where id = %s", [id]).fetchone() or ()
+    )
     assert at == kept
     assert timedelta(hours=7) <= due(db, id) - at <= timedelta(hours=8)
 
 
-def test_a_bare_row_waits_before_it_is_claimed(rt: Runtime, db: Database, twilio: Simulator) -> None:
+def test_a_bare_row_waits_before_it_is_claimed(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
     id = insert(db, recipient_phone=GERMAN, category="marketing", time_zone=zone_at(db, 3))
     assert Counter() == work(rt).outcomes
     assert ("scheduled", 0) == (row(db, id).status, row(db, id).attempt)
+    end_leases(db)
+    assert [] == take(rt)
     assert [] == entries(db)
     assert [] == twilio.ledger.outbound
 
 
-def test_the_category_of_the_template_counts(messaging: Messaging, rt: Runtime, db: Database) -> None:
+def test_the_category_of_the_template_counts(
+    messaging: Messaging, rt: Runtime, db: Database
+) -> None:
     db.execute(
         "insert into message_templates (name, content_template, category) "
         "values ('sale', 'Sale!', 'marketing')"
@@ -154,12 +164,16 @@ def test_quiet_hours_can_be_switched_off(environment: dict[str, str], db: Databa
 
 
 def test_what_waited_for_the_morning_goes_out_in_its_order(rt: Runtime, db: Database) -> None:
-    """Many that are due at the same instant are promoted in the order of their ids."""
+    """Those that are due at the same instant are promoted in the order of their ids."""
+    count = 50_000 if FULL else 6_000
     db.execute(
-        "insert into message_jobs (recipient_phone, message_content, scheduled_for) "
-        "select '+15555550100', n::text, now() + interval '1 hour' from generate_series(1, 500) n"
+        "insert into message_jobs (id, recipient_phone, message_content, scheduled_for) "
+        "select gen_random_uuid(), '+15555550100', n::text, date_trunc('hour', now() + interval '1 h') "
+        "from generate_series(1, %s) n",
+        [count],
     )
-    db.execute("update message_jobs set due_at = now()")
-    assert 500 == promotion.promote(rt)
+    db.execute("update message_jobs set due_at = due_at - interval '2 hours'")
+    assert count == promotion.promote(rt)
     queued = [UUID(entry["job_id"]) for entry in entries(db) if isinstance(entry, dict)]
+    assert count == len(queued)
     assert sorted(queued) == queued

@@ -8,6 +8,7 @@ import typer
 from messaging.commands.doors.options import (
     FLAG,
     MESSAGES,
+    CategoryName,
     Command,
     Json,
     Key,
@@ -15,6 +16,7 @@ from messaging.commands.doors.options import (
     Priority,
     TimeOrNow,
     Wait,
+    Zone,
 )
 from messaging.commands.exits import ExitCode
 
@@ -36,6 +38,12 @@ def send(
         typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
     ] = None,
     at: TimeOrNow = None,
+    local: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="On a clock: 2026-12-01T09:00, in place of --at."),
+    ] = None,
+    zone: Zone = None,
+    category: CategoryName = None,
     priority: Priority = 0,
     media: Media = None,
     key: Key = None,
@@ -58,6 +66,9 @@ def send(
         priority=priority,
         media_urls=tuple(media or ()),
         idempotency_key=key,
+        category=category,
+        local_time=local,
+        zone=zone,
     )
     return sending.send(Screen(json=json), wish, timeout if wait else None)
 

@@ -10,6 +10,13 @@ FLAG = ""
 """The metavar of options without a value: help does not say `<bool>` beside them."""
 
 Json = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
+CategoryName = Annotated[
+    str | None, typer.Option("--category", metavar="NAME", help="transactional or marketing.")
+]
+Zone = Annotated[
+    str | None,
+    typer.Option("--zone", metavar="NAME", help="Whose clocks: Europe/Berlin; else the number's."),
+]
 Full = Annotated[
     bool, typer.Option("--full", metavar=FLAG, help="Show whole numbers, and the text.")
 ]
