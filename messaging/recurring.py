@@ -124,7 +124,7 @@ def _store(rt: Runtime, conn: Postgres, row: Row, step: Plan) -> Mapping[datetim
         for position, one in enumerate(step.now)
     }
     defaults = Defaults(max_retries=rt.settings.max_retries)
-    answers = store(conn, drafts, defaults, rt.quiet_hours)
+    answers = store(conn, drafts, defaults, rt.settings.quiet_hours)
     refused = next((answer.reason for answer in answers if answer.result != "created"), None)
     if refused:
         raise Refused(refused)

@@ -18,7 +18,6 @@ from messaging import settings as settings_module
 from messaging.company import Company
 from messaging.domain.job import Claim, JobId
 from messaging.domain.outcome import RetryRules
-from messaging.domain.quiet_hours import QuietHours
 from messaging.outages import Outages
 from messaging.postgres import connect
 from messaging.postgres.jobs import Settling
@@ -41,7 +40,6 @@ class Runtime:
     throttle: Throttle
     twilio: Gateway
     rules: RetryRules
-    quiet_hours: QuietHours
     claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
         default_factory=lambda: Company(_TOGETHER)
     )
@@ -89,7 +87,6 @@ def build(settings: Settings) -> Runtime:
         db=connect.pool(settings),
         throttle=Throttle(settings),
         twilio=Gateway(settings),
-        quiet_hours=settings.quiet_hours,
         rules=RetryRules(
             base=timedelta(seconds=settings.retry_base),
             longest=timedelta(seconds=settings.retry_longest),

@@ -1,6 +1,7 @@
 """The settings of the hour: quiet hours, the zone where none is known, and series."""
 
 from datetime import timedelta
+from functools import cached_property
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -74,7 +75,7 @@ class HourSettings(BaseModel):
             raise ValueError(str(refusal).removesuffix(".")) from None
         return name
 
-    @property
+    @cached_property
     def quiet_hours(self) -> QuietHours:
         """The quiet hours that these settings describe."""
         own = {

@@ -50,7 +50,7 @@ def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> 
     if jobs.prepare(conn, row.id, prepared) is None:
         return None
     whom = replace(recipient(prepared), urgent=row.priority > URGENT_ABOVE)
-    wait = rt.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
+    wait = rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
     if wait and hours.defer(conn, [(row.id, wait)]):
         return None
     return prepared.segments

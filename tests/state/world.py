@@ -115,7 +115,6 @@ class World:
                 jitter=0.0,
                 default_policy=self.settings.in_doubt_policy,
             ),
-            quiet_hours=self.settings.quiet_hours,
             dice=Random(0),
             clock=self.clock,
         )

@@ -8,13 +8,16 @@ import typer
 from messaging.commands.doors.options import (
     FLAG,
     MESSAGES,
+    Body,
     CategoryName,
     Command,
     Json,
     Key,
     Media,
     Priority,
+    TemplateName,
     TimeOrNow,
+    Variables,
     Wait,
     Zone,
 )
@@ -29,14 +32,9 @@ def add_to(app: typer.Typer) -> None:
 
 def send(
     to: Annotated[str, typer.Option(metavar="NUMBER", help="Whom to text: +14155552671.")],
-    body: Annotated[str | None, typer.Option(metavar="TEXT", help="The text.")] = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A template, in place of --body.")
-    ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
-    ] = None,
+    body: Body = None,
+    template: TemplateName = None,
+    var: Variables = None,
     at: TimeOrNow = None,
     local: Annotated[
         str | None,

@@ -7,11 +7,14 @@ import typer
 
 from messaging.commands.doors.options import (
     MESSAGES,
+    Body,
     CategoryName,
     Command,
     Group,
     Json,
     Priority,
+    TemplateName,
+    Variables,
     Zone,
 )
 from messaging.commands.exits import ExitCode
@@ -52,14 +55,9 @@ def add(
         str, typer.Option(metavar="TIME", help="What the rule counts from: 2026-12-01T09:00.")
     ],
     zone: Zone = None,
-    body: Annotated[str | None, typer.Option(metavar="TEXT", help="The text.")] = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A template, in place of --body.")
-    ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
-    ] = None,
+    body: Body = None,
+    template: TemplateName = None,
+    var: Variables = None,
     category: CategoryName = None,
     priority: Priority = 0,
     json: Json = False,
