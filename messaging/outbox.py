@@ -17,13 +17,13 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
-from messaging.domain.job import Category, JobId
+from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
 from messaging.postgres import connect, messages
 from messaging.postgres.enqueuing import Defaults
-from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
+from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
-from messaging.steps.storing import store
+from messaging.steps.storing import source, store
 
 Postgres = Connection[TupleRow]
 
@@ -186,7 +186,7 @@ class Messaging:
             return {}
         with self._connection(conn) as mine:
             rows = {name: messages.template(mine, name) for name in wanted}
-        return {name: _source(row) for name, row in rows.items() if row is not None}
+        return {name: source(row) for name, row in rows.items() if row is not None}
 
     def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""
@@ -232,16 +232,6 @@ def _begin(
         done: Future[list[Enqueued]] = Future()
         done.set_result(store(batch))
         return done
-
-
-def _source(row: TemplateRow) -> TemplateSource:
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-        category=Category(row.category),
-    )
 
 
 def _known(id: UUID, answer: str) -> str:

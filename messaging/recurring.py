@@ -7,19 +7,18 @@ from uuid import UUID
 
 from messaging import events
 from messaging.domain.clocks import wall_clock
-from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
-from messaging.domain.job import Category, JobId
+from messaging.domain.draft import Draft, Prepared, prepare
+from messaging.domain.job import JobId
 from messaging.domain.recurrence import Recurrence, checked
 from messaging.domain.series import Plan, SeriesId, draft_of, fields_of, plan
 from messaging.errors import NotFound, Refused
 from messaging.postgres import messages, series
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
-from messaging.postgres.messages import TemplateRow
 from messaging.postgres.series import Row
 from messaging.runtime import Runtime
 from messaging.settings import Settings
-from messaging.steps.storing import store
+from messaging.steps.storing import source, store
 
 _AT_ONCE = 100
 """Series that are looked at in one transaction."""
@@ -137,17 +136,7 @@ def _store(rt: Runtime, conn: Postgres, row: Row, step: Plan) -> Mapping[datetim
 
 def _prepared(conn: Postgres, settings: Settings, draft: Draft) -> Prepared:
     row = None if draft.template is None else messages.template(conn, str(draft.template))
-    return prepare(draft, _source(row) if row else None, settings.default_region)
-
-
-def _source(row: TemplateRow) -> TemplateSource:
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-        category=Category(row.category),
-    )
+    return prepare(draft, source(row) if row else None, settings.default_region)
 
 
 def _changed(conn: Postgres, id: SeriesId, wanted: str) -> str:

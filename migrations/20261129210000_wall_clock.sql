@@ -417,7 +417,8 @@ begin
 end
 $$;
 
--- As it was, with one more way back: a text that a rule withheld was not sent, and waits.
+-- As it was, with one more way back: a text that a rule withheld was not sent, and waits. As with the
+-- ordinary steps, whoever writes updated_at as well knows the rules.
 create or replace function messaging.refuse_illegal_change() returns trigger
 language plpgsql
 as $$
@@ -457,7 +458,11 @@ begin
   end if;
   if old.status in ('processing', 'in_doubt', 'held') and new.status = 'scheduled'
     and (new.scheduled_for > clock_timestamp()) is not true
-    and not (old.status = 'processing' and coalesce(new.error_details ? 'rule', false))
+    and not (
+      old.status = 'processing'
+      and coalesce(new.error_details ? 'rule', false)
+      and new.updated_at is distinct from old.updated_at
+    )
   then
     raise exception 'message % may have been sent and cannot wait for its time again', old.id
       using errcode = 'check_violation', hint = 'Only a text for later goes back to scheduled.';

@@ -46,9 +46,6 @@ create table messaging.occurrences (
   primary key (series_id, local_time)
 );
 
--- serves: series_of_job
-create index occurrences_job on messaging.occurrences (job_id);
-
 comment on table messaging.occurrences is 'Which message an occurrence of a series became.';
 comment on column messaging.occurrences.series_id is 'The series.';
 comment on column messaging.occurrences.local_time is 'Its time on the clocks of the series.';

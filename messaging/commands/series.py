@@ -71,23 +71,23 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A series; `next` is a time on its clocks, None where it makes no more messages."""
+    """A series; times are on its clocks, without a zone. `next` is None where none is to come."""
 
     id: UUID
     to: str
     status: str
     reason: str | None
     rule: str
-    starts_at: datetime
+    starts_at: str
     time_zone: str
-    next: datetime | None
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A message of a series; `local_time` is on its clocks."""
 
-    local_time: datetime
+    local_time: str
     id: UUID
     status: str | None
 
@@ -153,12 +153,15 @@ def show(screen: Screen, id: UUID) -> ExitCode:
             raise NotFound(f"There is no series {id}.")
         latest = series.messages_of(conn, SeriesId(id), _LATEST)
     listed = _listed(row)
-    made = [Message(local_time=one.local_time, id=one.job_id, status=one.status) for one in latest]
+    made = [
+        Message(local_time=one.local_time.isoformat(), id=one.job_id, status=one.status)
+        for one in latest
+    ]
     table = columns("time, on its clocks", "message", "status")
     for one in made:
-        table.add_row(f"{one.local_time:%d %b %Y %H:%M}", str(one.id), one.status or "deleted")
+        table.add_row(_told(one.local_time), str(one.id), one.status or "deleted")
     heading = f"{listed.id}  to {listed.to}  {listed.status}"
-    when = f"{plain(listed.rule)}, from {listed.starts_at:%d %b %Y %H:%M} in {listed.time_zone}"
+    when = f"{plain(listed.rule)}, from {_told(listed.starts_at)} in {listed.time_zone}"
     why = plain(listed.reason or "")
     screen.show(
         Shown(series=listed, latest=made),
@@ -195,13 +198,13 @@ def _listed(row: Row) -> Listed:
         status=row.status,
         reason=row.reason,
         rule=row.rule,
-        starts_at=row.starts_at,
+        starts_at=row.starts_at.isoformat(),
         time_zone=row.time_zone,
         next=_next(row),
     )
 
 
-def _next(row: Row) -> datetime | None:
+def _next(row: Row) -> str | None:
     """One that somebody stored with SQL may not be readable: then none."""
     if row.status not in ("active", "ended"):
         return None
@@ -209,8 +212,12 @@ def _next(row: Row) -> datetime | None:
         following = upcoming(row.recurrence, row.now)
     except Refused:
         return None
-    return following.local_time if following else None
+    return following.local_time.isoformat() if following else None
 
 
 def _on_clock(one: Listed) -> str:
-    return f"{one.next:%d %b %Y %H:%M} in {one.time_zone}" if one.next else ""
+    return f"{_told(one.next)} in {one.time_zone}" if one.next else ""
+
+
+def _told(local_time: str) -> str:
+    return f"{datetime.fromisoformat(local_time):%d %b %Y %H:%M}"

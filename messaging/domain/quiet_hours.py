@@ -1,16 +1,19 @@
 """Quiet hours: whether a text may go out now, and when else it may. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_
 
 from messaging.domain.hour_rules import RULES
 from messaging.domain.hours import Hours, allowed_at
 from messaging.domain.job import Category, Phone
 from messaging.domain.places import places_of, zones_of
-from messaging.domain.zones import zone
+from messaging.domain.zones import is_known, zone
+
+Rule = tuple[str, Hours]
+"""What a rule is called in sentences, and what it allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,48 +60,47 @@ class QuietHours:
 
     def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
         """Until when a text that would go out at `at` must wait, and why; None where it may go."""
-        rules = self._rules(recipient)
+        rules = tuple(self._rules(recipient))
         if not rules:
             return None
-        hours = reduce(and_, rules.values())
-        names = (recipient.time_zone,) if recipient.time_zone else zones_of(recipient.phone)
-        names = names or (self.default_zone,)
-        until = _until(at, names, hours, rules)
-        if until == at:
-            return None
-        return Quiet(until=until, time_zone=names[0], reason=_because(at, names[0], rules))
+        # Windows begin and end with a minute, so all of one are alike.
+        return _wait(at.replace(second=0, microsecond=0), self._zones(recipient), rules)
+
+    def _zones(self, recipient: Recipient) -> tuple[str, ...]:
+        if recipient.time_zone and is_known(recipient.time_zone):
+            return (recipient.time_zone,)
+        return tuple(filter(is_known, zones_of(recipient.phone))) or (self.default_zone,)
 
     def _keeps_law(self, category: Category) -> bool:
         return self.by_law and category is Category.MARKETING
 
-    def _rules(self, recipient: Recipient) -> dict[str, Hours]:
-        rules = {}
+    def _rules(self, recipient: Recipient) -> Iterator[Rule]:
         if recipient.category in self.own and not recipient.urgent:
-            rules["quiet hours"] = self.own[recipient.category]
+            yield "quiet hours", self.own[recipient.category]
         if self._keeps_law(recipient.category):
             for place in places_of(recipient.phone):
                 if rule := RULES.get(place):
-                    rules[f"the hours of {rule.name}"] = rule.hours
-        return rules
+                    yield f"the hours of {rule.name}", rule.hours
 
 
-def _until(
-    at: datetime, names: tuple[str, ...], hours: Hours, rules: Mapping[str, Hours]
-) -> datetime:
-    """The next instant that suits all; where there is none, what the last rule says in one zone.
+@lru_cache(maxsize=4096)
+def _wait(at: datetime, names: tuple[str, ...], rules: tuple[Rule, ...]) -> Quiet | None:
+    """What a text waits for, remembered: thousands for the same night come in the same minute."""
+    hours = reduce(and_, (hours for _, hours in rules))
+    until = None if hours.is_empty else allowed_at(at, map(zone, names), hours)
+    if until is None:
+        # Hours that exclude each other, or that no instant fulfils in all zones of a number, must
+        # not keep a text for ever: the last rule holds alone, in one zone.
+        until = rules[-1][1].next(at, zone(names[0]))
+    if until == at:
+        return None
+    return Quiet(until=until, time_zone=names[0], reason=_because(at, names[0], rules))
 
-    Hours that exclude each other, or that no moment fulfils in all zones of a number, must not
-    keep a text for ever.
-    """
-    found = None if hours.is_empty else allowed_at(at, map(zone, names), hours)
-    if found is None:
-        found = list(rules.values())[-1].next(at, zone(names[0]))
-    return found
 
-
-def _because(at: datetime, name: str, rules: Mapping[str, Hours]) -> str:
+def _because(at: datetime, name: str, rules: tuple[Rule, ...]) -> str:
     """Which rules forbid it, in words, or that it is night elsewhere where the number may be."""
-    broken = [rule for rule, hours in rules.items() if not hours.allow(at, zone(name))]
+    broken = [rule for rule, hours in rules if not hours.allow(at, zone(name))]
     if not broken:
-        return f"{' and '.join(rules)}, elsewhere where the number may be"
+        every = " and ".join(rule for rule, _ in rules)
+        return f"{every}, elsewhere where the number may be"
     return " and ".join(broken)

@@ -33,6 +33,15 @@ def zone(name: str) -> ZoneInfo:
         ) from None
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a zone of this name."""
+    try:
+        zone(name)
+    except Refused:
+        return False
+    return True
+
+
 def instant_of(local: datetime, of_zone: ZoneInfo) -> datetime:
     """The instant, in UTC, at which clocks in the zone show this time (RFC 5545, 3.3.5).
 

@@ -47,6 +47,8 @@ class Message:
     sent_at: datetime | None
     delivered_at: datetime | None
     due_at: datetime | None
+    time_zone: str | None
+    local_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,14 +43,6 @@ class Made:
     status: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    """The series and the time in it that a message is."""
-
-    series_id: SeriesId
-    local_time: datetime
-
-
 def add(
     conn: Postgres, id: SeriesId | None, recurrence: Recurrence, draft: Mapping[str, object]
 ) -> SeriesId:
@@ -133,9 +125,3 @@ def messages_of(conn: Postgres, id: SeriesId, most: int) -> Sequence[Made]:
     """The latest messages of a series, the last first."""
     with conn.cursor(row_factory=class_row(Made)) as cursor:
         return cursor.execute(query("series", "messages_of"), {"id": id, "most": most}).fetchall()
-
-
-def membership(conn: Postgres, id: JobId) -> Membership | None:
-    """The series that a message comes from, or None."""
-    with conn.cursor(row_factory=class_row(Membership)) as cursor:
-        return cursor.execute(query("series", "series_of_job"), {"id": id}).fetchone()

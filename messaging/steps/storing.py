@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from messaging.domain import zones
-from messaging.domain.draft import Prepared
+from messaging.domain.draft import Prepared, TemplateSource
 from messaging.domain.job import URGENT_ABOVE, Category, JobId
 from messaging.domain.quiet_hours import QuietHours, Recipient
 from messaging.postgres import enqueuing, hours
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
-from messaging.postgres.messages import Enqueued
+from messaging.postgres.messages import Enqueued, TemplateRow
 
 
 def store(
@@ -30,6 +30,17 @@ def store(
         }
         _set(conn, created, quiet)
     return answers
+
+
+def source(row: TemplateRow) -> TemplateSource:
+    """A stored template, as far as a draft needs it."""
+    return TemplateSource(
+        id=row.id,
+        name=row.name,
+        content_template=row.content_template,
+        template_vars=row.template_vars,
+        category=Category(row.category),
+    )
 
 
 def recipient(draft: Prepared) -> Recipient:

@@ -189,7 +189,7 @@ returning job_id
 select
   id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
   attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at
+  created_at, sent_at, delivered_at, due_at, time_zone, local_time
 from public.message_jobs
 where id = %(id)s
 

@@ -22,9 +22,15 @@ from messaging.occurrences
 where series_id = %(id)s and local_time >= %(since)s
 
 -- name: keep
--- Writes down which messages occurrences became.
-insert into messaging.occurrences (series_id, local_time, job_id)
-select %(id)s, unnest(%(local_times)s::timestamp[]), unnest(%(job_ids)s::uuid[])
+-- Writes down which messages occurrences became, also in the messages' journals.
+with made as (
+  insert into messaging.occurrences (series_id, local_time, job_id)
+  select %(id)s, unnest(%(local_times)s::timestamp[]), unnest(%(job_ids)s::uuid[])
+  returning series_id, local_time, job_id
+)
+insert into messaging.message_events (job_id, kind, details)
+select job_id, 'recurred', jsonb_build_object('series', series_id, 'local_time', local_time)
+from made
 
 -- name: looked_at
 -- Writes up to where a series is messages, and when somebody looks again; with a status, it is over.
@@ -62,9 +68,3 @@ left join public.message_jobs as j on j.id = o.job_id
 where o.series_id = %(id)s
 order by o.local_time desc
 limit %(most)s
-
--- name: series_of_job
--- The occurrence that a message is. No row: it is none.
-select series_id, local_time
-from messaging.occurrences
-where job_id = %(id)s
