@@ -41,9 +41,7 @@ Objection = Expire | Suppress | Defer
 
 def review(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return (
-        _opted_out(claim) or _too_late(claim) or _at_quiet_hour(claim, quiet_hours)
-    )
+    return _opted_out(claim) or _too_late(claim) or _at_quiet_hour(claim, quiet_hours)
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -73,7 +71,7 @@ def sift(claims: Sequence[Claim], quiet_hours: QuietHours) -> tuple[list[Claim],
 
 
 def _opted_out(claim: Claim) -> Objection | None:
-    if not claim.said or last_word(claim.said, "transactional") is not Consent.OPTED_OUT:
+    if not claim.said or last_word(claim.said, claim.category) is not Consent.OPTED_OUT:
         return None
     return Suppress(rule="opt_out", reason="The recipient opted out.")
 
