@@ -42,12 +42,9 @@ class Once(logging.Filter):
         line = record.name, template
         before = self._seen.get(line, -self._QUIET)
         self._seen[line] = record.created
-        record.msg, record.args, record.exc_info = _first_line(record), (), None
+        first_line = next(iter(record.getMessage().splitlines()), "")
+        record.msg, record.args, record.exc_info = first_line, (), None
         return record.created - before >= self._QUIET
-
-
-def _first_line(record: logging.LogRecord) -> str:
-    return next(iter(record.getMessage().splitlines()), "")
 
 
 def configure(settings: Settings) -> None:

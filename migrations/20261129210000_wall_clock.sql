@@ -61,8 +61,11 @@ comment on function messaging.instant_of(timestamp, text) is
   'When clocks in the zone show this time: of two instants the first, and after a gap if they skip it.';
 
 -- Its name comes before message_jobs_admit, which looks at scheduled_for.
+-- Security definer, because whoever may insert a message need not know of clocks.
 create function messaging.set_by_clock() returns trigger
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.retry_of is not null then
@@ -559,6 +562,9 @@ comment on function messaging.claim(uuid[], interval) is
 
 revoke all on function
   messaging.claim(uuid[], interval),
+  messaging.instant_of(timestamp, text),
+  messaging.set_by_clock(),
+  messaging.leave_clock(),
   messaging.keep_clocks(jsonb),
   messaging.defer(jsonb),
   messaging.set_times(jsonb),
@@ -585,7 +591,7 @@ begin
       );
     else
       execute format(
-        'grant execute on function messaging.keep_clocks, messaging.defer, '
+        'grant execute on function messaging.instant_of, messaging.keep_clocks, messaging.defer, '
         'messaging.enqueue_by_clock, messaging.check_clock to %s',
         given.grantee
       );
