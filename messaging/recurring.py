@@ -13,6 +13,7 @@ from messaging.domain.recurrence import Recurrence, checked
 from messaging.domain.series import Plan, SeriesId, draft_of, fields_of, plan
 from messaging.errors import NotFound, Refused
 from messaging.postgres import messages, series
+from messaging.postgres.connect import REFUSALS
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.series import Row
@@ -74,34 +75,37 @@ def recur(rt: Runtime) -> int:
     while looked_at < _MOST:
         with rt.db.connection() as conn:
             rows = series.due(conn, _AT_ONCE)
-            count += sum(_make(rt, conn, row) for row in rows)
+            count += sum(_make_or_refuse(rt, conn, row) for row in rows)
         looked_at += len(rows)
         if len(rows) < _AT_ONCE:
             break
     return count
 
 
-def _make(rt: Runtime, conn: Postgres, row: Row) -> int:
-    """Makes messages of one series. One that cannot be, now or ever, is refused with the reason."""
+def _make_or_refuse(rt: Runtime, conn: Postgres, row: Row) -> int:
+    """Makes messages of one series; one that cannot be, now or ever, must not hold others up."""
     try:
-        if row.made_until is None:
-            checked(row.recurrence, rt.settings.series_bounds)
-        since = row.made_until or row.starts_at
-        made = series.made(conn, row.id, since)
-        ahead = timedelta(seconds=rt.settings.series_ahead)
-        step = plan(row.recurrence, row.made_until, made, row.now, ahead)
-        jobs = _store(rt, conn, row, step)
+        with conn.transaction():
+            return _make(rt, conn, row)
     except Refused as refusal:
-        series.looked_at(
-            conn,
-            row.id,
-            status="refused",
-            made_until=row.made_until,
-            look_at=None,
-            reason=str(refusal),
-        )
-        events.series_refused(series_id=row.id, reason=str(refusal))
-        return 0
+        reason = str(refusal)
+    except REFUSALS as error:
+        # Not its text: Postgres quotes the row.
+        reason = f"The database refuses its messages ({type(error).__name__})."
+    series.looked_at(
+        conn, row.id, status="refused", made_until=row.made_until, look_at=None, reason=reason
+    )
+    events.series_refused(series_id=row.id, reason=reason)
+    return 0
+
+
+def _make(rt: Runtime, conn: Postgres, row: Row) -> int:
+    if row.made_until is None:
+        checked(row.recurrence, rt.settings.series_bounds)
+    made = series.made(conn, row.id, row.made_until or row.starts_at)
+    ahead = timedelta(seconds=rt.settings.series_ahead)
+    step = plan(row.recurrence, row.made_until, made, row.now, ahead)
+    jobs = _store(rt, conn, row, step)
     series.keep(conn, row.id, jobs)
     series.looked_at(
         conn,

@@ -6,8 +6,9 @@ alter table public.message_jobs
   add column local_time timestamp,
   add column zone_version text,
   add constraint message_jobs_category check (category in ('transactional', 'marketing')) not valid,
-  add constraint message_jobs_local_time check (local_time is null or time_zone is not null)
-    not valid;
+  add constraint message_jobs_local_time check (
+    local_time is null or time_zone is not null and local_time between '1970-01-01' and '9998-01-01'
+  ) not valid;
 
 comment on column public.message_jobs.category is
   'What it is for: transactional or marketing. Null: its template''s, or transactional.';

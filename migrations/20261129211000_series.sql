@@ -14,6 +14,7 @@ create table messaging.series (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   constraint series_status check (status in ('active', 'paused', 'stopped', 'ended', 'refused')),
+  constraint series_starts_at check (starts_at between '1970-01-01' and '9000-01-01'),
   constraint series_draft check (jsonb_typeof(draft) = 'object')
 );
 

@@ -26,6 +26,7 @@ _NUMBERS = {"INTERVAL": 1000, "COUNT": 999_999}
 _LONGEST_RULE = 500
 _HORIZON = timedelta(days=3653)
 """How far ahead occurrences are looked for: ten years."""
+_YEARS = range(1970, 9000)
 _EXAMPLE = "FREQ=WEEKLY;BYDAY=MO;COUNT=10"
 
 
@@ -42,6 +43,8 @@ class Recurrence:
 
         The start is one of them only if the rule says so.
         """
+        if not isinstance(self.starts_at, datetime) or self.starts_at.year not in _YEARS:
+            raise Refused("The start must be a time between the years 1970 and 8999.")
         parts = _parts(self.rule)
         count = int(parts.pop("COUNT")) if "COUNT" in parts else None
         latest = self.starts_at + _HORIZON

@@ -79,6 +79,11 @@ def test_a_rule_that_is_none_or_has_no_end_is_refused(rule: str, reason: str) ->
         checked(series(rule), BOUNDS)
 
 
+def test_a_start_beyond_all_calendars_is_refused() -> None:
+    with pytest.raises(Refused, match="between the years"):
+        checked(series("FREQ=DAILY;COUNT=2", starts_at=datetime(9999, 1, 1)), BOUNDS)
+
+
 def test_each_comes_at_its_time_on_the_clock_in_summer_and_in_winter() -> None:
     instants = [instant.hour for _, instant in series("FREQ=MONTHLY;COUNT=8").instants()]
     assert [8, 8, 8, 8, 7, 7, 7, 7] == instants
