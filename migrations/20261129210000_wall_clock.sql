@@ -1,4 +1,4 @@
--- The hour: what a text is for, times on the clocks of a zone, quiet hours, and series of reminders.
+-- The hour: what a text is for, times on the clocks of a zone, and quiet hours.
 
 alter table public.message_jobs
   add column category text,
@@ -44,7 +44,11 @@ create function messaging.instant_of(local_time timestamp, time_zone text) retur
 language sql
 stable
 return (
-  select case when sooner < later and sooner at time zone time_zone = local_time then sooner else later end
+  select
+    case
+      when sooner < later and sooner at time zone time_zone = local_time then sooner
+      else later
+    end
   from (
     select
       later,

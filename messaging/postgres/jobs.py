@@ -32,7 +32,6 @@ class Unprepared:
     template_vars: str | None
     category: str | None
     time_zone: str | None
-    local_time: datetime | None
     scheduled_for: datetime | None
     priority: int
     now: datetime

@@ -79,7 +79,6 @@ select
   j.template_vars::text,
   j.category,
   j.time_zone,
-  j.local_time,
   j.scheduled_for,
   j.priority,
   clock_timestamp() as now,
