@@ -74,6 +74,7 @@ def test_ten_beats_at_once_make_each_message_once(rt: Runtime, db: Database) -> 
         "select count(*), count(distinct job_id) from messaging.occurrences"
     ).fetchall()
     assert 50 == len(times(db))
+    assert [("ended",)] == db.execute("select distinct status from messaging.series").fetchall()
 
 
 def test_a_series_whose_last_message_is_made_has_ended(rt: Runtime, db: Database) -> None:
