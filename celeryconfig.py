@@ -87,6 +87,8 @@ beat_schedule = {
     "sweep": _every(5, "sweep"),
     "reconcile": _every(3, "reconcile"),
     "take-back": _every(2, "take_back"),
+    "recur": _each(60, "recur"),
+    "set-clocks": _each(60, "set_clocks"),
     "follow": _each(60, "follow"),  # texts handed over before the option was switched off, too
 }
 if _settings.keeps_jobs or _settings.keeps_journal or _settings.keeps_dead:

@@ -19,6 +19,7 @@ from messaging.commands.doors import (
     measuring,
     proving,
     running,
+    series,
     templates,
 )
 from messaging.commands.doors.options import FLAG, Group
@@ -72,6 +73,7 @@ _DOORS = (
     dead,
     consent,
     templates,
+    series,
 )
 for _doors in _DOORS:
     _doors.add_to(app)

@@ -80,7 +80,7 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
     wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
-    claims, withheld = sift(claimed)
+    claims, withheld = sift(claimed, rt.settings.quiet_hours)
     rt.throttle.give_back(grant, _unused(hints, claims))
 
     settled: Counter[str] = Counter()

@@ -131,6 +131,11 @@ def jobs_swept(*, jobs: int) -> None:
     _log.warning("jobs_swept", jobs=jobs)
 
 
+def series_refused(*, series_id: UUID, reason: str) -> None:
+    """Nothing more comes of this series: a person must mend it and add it anew."""
+    _log.warning("series_refused", series_id=str(series_id), reason=reason)
+
+
 def entries_restored(*, jobs: int) -> None:
     """Pending jobs without a queue entry have a new one."""
     _log.warning("entries_restored", jobs=jobs)

@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from types import TracebackType
@@ -18,10 +19,11 @@ from psycopg_pool import ConnectionPool
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
-from messaging.postgres import connect, enqueuing, messages
+from messaging.postgres import connect, messages
 from messaging.postgres.enqueuing import Defaults
-from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
+from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
+from messaging.steps.storing import source, store
 
 Postgres = Connection[TupleRow]
 
@@ -96,11 +98,8 @@ class Messaging:
         thousand are committed together; while Postgres stores them, the next are prepared.
         """
 
-        def store(batch: _Batch) -> list[Enqueued]:
-            return self._store(batch, conn)
-
-        batches = self._batches(drafts, conn)
-        stored = map(store, batches) if conn is not None else _in_turn(store, batches)
+        keep, batches = partial(self._store, conn=conn), self._batches(drafts, conn)
+        stored = map(keep, batches) if conn is not None else _in_turn(keep, batches)
         return list(chain.from_iterable(stored))
 
     def send_reminder(
@@ -187,14 +186,14 @@ class Messaging:
             return {}
         with self._connection(conn) as mine:
             rows = {name: messages.template(mine, name) for name in wanted}
-        return {name: _source(row) for name, row in rows.items() if row is not None}
+        return {name: source(row) for name, row in rows.items() if row is not None}
 
     def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""
         if not batch.prepared:
             return list(batch.refused)
         with self._connection(conn) as mine:
-            stored = enqueuing.enqueue(mine, batch.prepared, self._defaults)
+            stored = store(mine, batch.prepared, self._defaults, self._settings.quiet_hours)
         return sorted([*batch.refused, *stored], key=attrgetter("position"))
 
     def _connection(self, conn: Postgres | None) -> AbstractContextManager[Postgres]:
@@ -233,15 +232,6 @@ def _begin(
         done: Future[list[Enqueued]] = Future()
         done.set_result(store(batch))
         return done
-
-
-def _source(row: TemplateRow) -> TemplateSource:
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-    )
 
 
 def _known(id: UUID, answer: str) -> str:

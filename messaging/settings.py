@@ -36,6 +36,7 @@ from messaging.setting_groups import (
     TwilioSettings,
     WorkSettings,
 )
+from messaging.timing import HourSettings
 
 
 # The last base's fields come first.
@@ -44,6 +45,7 @@ class Settings(
     LifeSettings,
     ConsentSettings,
     KeepingSettings,
+    HourSettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,

@@ -15,7 +15,9 @@ from messaging import (
     handover,
     promotion,
     reconciliation,
+    recurring,
     retention,
+    rewinding,
     runtime,
     upkeep,
 )
@@ -134,3 +136,17 @@ def retain(every: float = 1, lasting: float = 0) -> str:
     """Deletes what is kept no longer."""
     done = rounds(runtime.current(), retention.retain, every=every, lasting=lasting)
     return str(sum(done, start=Deleted()))
+
+
+@shared_task(name="messaging.recur", throws=INFRASTRUCTURE)
+@discreet
+def recur() -> str:
+    """Makes messages of series whose next time comes soon."""
+    return f"{recurring.recur(runtime.current())} made"
+
+
+@shared_task(name="messaging.set_clocks", throws=INFRASTRUCTURE)
+@discreet
+def set_clocks() -> str:
+    """Sets messages on wall clocks anew where the time zones have changed."""
+    return f"{rewinding.set_clocks(runtime.current())} set"

@@ -36,6 +36,17 @@ def moment(text: str, now: datetime, name: str) -> datetime:
     return time
 
 
+def wall_clock(text: str, name: str) -> datetime:
+    """The time on a clock that somebody wrote, without a zone: 2026-12-01T09:00. Raises Refused."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is not None:
+        raise Refused(f"{name} {plain(text)[:40]!r} is no time on a clock: write 2026-12-01T09:00.")
+    return time
+
+
 def past(text: str, now: datetime, name: str) -> datetime:
     """The time that somebody wrote, which has been: ISO 8601, or `-10m`, `-1h30m` from now.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from messaging.commands import moments
+from messaging.commands.categories import category
 from messaging.commands.database import database
 from messaging.commands.exits import ExitCode
 from messaging.commands.following import follow, is_over
@@ -34,6 +35,9 @@ class Wish:
     priority: int
     media_urls: tuple[str, ...]
     idempotency_key: str | None
+    category: str | None
+    local_time: str | None
+    zone: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,9 @@ def _draft(wish: Wish, conn: Postgres) -> Draft:
         priority=wish.priority,
         media_urls=wish.media_urls,
         idempotency_key=wish.idempotency_key,
+        category=category(wish.category),
+        local_time=moments.wall_clock(wish.local_time, "--local") if wish.local_time else None,
+        time_zone=wish.zone,
     )
 
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.domain import fields
-from messaging.domain.job import MAX_BODY, InDoubtPolicy, JobId, Phone
+from messaging.domain.clocks import wall_clock
+from messaging.domain.job import MAX_BODY, Category, InDoubtPolicy, JobId, Phone
 from messaging.domain.phone import normalise
 from messaging.domain.segments import Encoding, count
 from messaging.domain.templates import render
@@ -25,10 +26,13 @@ class Draft:
     """One text as a caller hands it in: a body, or a template and its variables.
 
     `template` is a name or an id. `scheduled_for` needs a time zone; without it, or when it is
-    past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts, for
-    the time of `idempotency_ttl`; of two that say the same to the same number for the same user,
-    that of which the other comes within its `dedupe_window`. None is the settings' default, and no
-    window (0) lets it go out in any case.
+    past, the text goes out at once. `local_time` is a time without a zone, on the clocks of
+    `time_zone` or, without that, of the number, and stands in place of `scheduled_for`. `category`
+    decides about quiet hours; without one it is the template's.
+
+    Of two drafts with one `idempotency_key` the first counts, for the time of `idempotency_ttl`; of
+    two that say the same to the same number for the same user, that of which the other comes within
+    its `dedupe_window`. None is the settings' default; no window (0) lets it go out in any case.
     """
 
     to: str
@@ -46,6 +50,9 @@ class Draft:
     idempotency_ttl: timedelta | None = None
     dedupe_window: timedelta | None = None
     id: UUID | None = None
+    category: Category | None = None
+    time_zone: str | None = None
+    local_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,7 @@ class TemplateSource:
     name: str
     content_template: str
     template_vars: Mapping[str, object] | None = None
+    category: Category | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +94,10 @@ class Prepared:
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
+    category: Category | None = None
+    time_zone: str | None = None
+    local_time: datetime | None = None
+    """The time on the clocks of the zone that `scheduled_for` was made of."""
 
 
 def prepare(draft: Draft, template: TemplateSource | None, default_region: str | None) -> Prepared:
@@ -97,6 +109,9 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
     media_urls = fields.media_urls(draft.media_urls)
     content = _content(draft, template)
     size = count(content)
+    clock = wall_clock(phone, draft.time_zone, draft.local_time)
+    if clock.instant and draft.scheduled_for is not None:
+        raise Refused("Both scheduled_for and local_time are given: give one of them.")
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
@@ -104,7 +119,7 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         message_content=content,
         template_id=template.id if template else None,
         template_vars=fields.json_object(draft.variables, "variables"),
-        scheduled_for=fields.with_zone(draft.scheduled_for),
+        scheduled_for=clock.instant or fields.with_zone(draft.scheduled_for),
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
         max_retries=_retries(draft.max_retries),
         metadata=fields.json_object(draft.metadata, "metadata"),
@@ -115,6 +130,9 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
         encoding=size.encoding,
         segments=1 if media_urls else size.parts,
+        category=_category(draft.category) or (template.category if template else None),
+        time_zone=clock.time_zone,
+        local_time=draft.local_time,
     )
 
 
@@ -176,6 +194,13 @@ def _policy(chosen: InDoubtPolicy | None) -> InDoubtPolicy | None:
         return InDoubtPolicy(chosen) if chosen else None
     except ValueError:
         raise Refused(f"in_doubt_policy must be one of {', '.join(InDoubtPolicy)}.") from None
+
+
+def _category(chosen: Category | None) -> Category | None:
+    try:
+        return Category(chosen) if chosen else None
+    except ValueError:
+        raise Refused(f"category must be one of {', '.join(Category)}.") from None
 
 
 def _job_id(value: UUID | None) -> JobId | None:

@@ -30,6 +30,9 @@ _DRAFT_FIELDS = (
     "idempotency_key",
     "idempotency_ttl",
     "dedupe_window",
+    "category",
+    "time_zone",
+    "local_time",
 )
 
 

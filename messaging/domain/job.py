@@ -108,6 +108,13 @@ class InDoubtPolicy(StrEnum):
     FAIL = "fail"
 
 
+class Category(StrEnum):
+    """What a text is for, which decides about its hours. What nobody names is transactional."""
+
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A job that this worker alone may send now: the row as it was when it became `processing`.
@@ -131,3 +138,8 @@ class Claim:
     send_in: timedelta | None = None
     expires_in: timedelta | None = None
     said: tuple[Said, ...] = ()
+    category: Category = Category.TRANSACTIONAL
+    time_zone: str | None = None
+    claimed_at: datetime | None = None
+    """By the database's clock."""
+    urgent: bool = False

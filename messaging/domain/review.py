@@ -8,6 +8,7 @@ from typing import assert_never
 from messaging.domain.consent import Consent, last_word
 from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
+from messaging.domain.quiet_hours import QuietHours, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ Objection = Expire | Suppress | Defer
 """What a rule may say against a send; None is that it has nothing against it."""
 
 
-def review(claim: Claim) -> Objection | None:
+def review(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return _opted_out(claim) or _too_late(claim)
+    return _opted_out(claim) or _too_late(claim) or _at_quiet_hour(claim, quiet_hours)
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -56,12 +57,12 @@ def withhold(claim: Claim, objection: Objection) -> Outcome:
             assert_never(objection)
 
 
-def sift(claims: Sequence[Claim]) -> tuple[list[Claim], list[Outcome]]:
+def sift(claims: Sequence[Claim], quiet_hours: QuietHours) -> tuple[list[Claim], list[Outcome]]:
     """Those of these claims that may be sent, and what the others come to."""
     passed: list[Claim] = []
     withheld: list[Outcome] = []
     for claim in claims:
-        objection = review(claim)
+        objection = review(claim, quiet_hours)
         if objection is None:
             passed.append(claim)
         else:
@@ -70,7 +71,7 @@ def sift(claims: Sequence[Claim]) -> tuple[list[Claim], list[Outcome]]:
 
 
 def _opted_out(claim: Claim) -> Objection | None:
-    if not claim.said or last_word(claim.said, "transactional") is not Consent.OPTED_OUT:
+    if not claim.said or last_word(claim.said, claim.category) is not Consent.OPTED_OUT:
         return None
     return Suppress(rule="opt_out", reason="The recipient opted out.")
 
@@ -80,6 +81,25 @@ def _too_late(claim: Claim) -> Objection | None:
     if claim.expires_in is None or claim.expires_in > (claim.send_in or timedelta(0)):
         return None
     return Expire(reason="Its deadline passed before it could be sent.")
+
+
+def _at_quiet_hour(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
+    """A text that may not go out at this hour, nor at the one at which Twilio would send it."""
+    if claim.claimed_at is None or not quiet_hours.concern(claim.category, urgent=claim.urgent):
+        return None
+    recipient = Recipient(
+        phone=claim.recipient_phone,
+        category=claim.category,
+        time_zone=claim.time_zone,
+        urgent=claim.urgent,
+    )
+    quiet = quiet_hours.wait(recipient, claim.claimed_at + (claim.send_in or timedelta(0)))
+    if quiet is None:
+        return None
+    due_in = quiet.until - claim.claimed_at
+    if claim.expires_in is not None and claim.expires_in <= due_in:
+        return Expire(reason=f"Its deadline comes before it may go out. {quiet.sentence}")
+    return Defer(rule="quiet_hours", reason=quiet.sentence, due_in=due_in)
 
 
 def _withheld(

@@ -166,6 +166,11 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
         f"{_word(event, 'by') or 'Somebody'} has seen it, and leaves it at that.",
         Tone.PLAIN,
     ),
+    "recurred": lambda event, _: (
+        f"It comes from the series {_word(event, 'series')}.",
+        Tone.PLAIN,
+    ),
+    "deferred": lambda event, _: (_word(event, "reason"), Tone.PLAIN),
     "key_expired": _always("Its idempotency key had had its time: another message took it."),
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }

@@ -31,11 +31,19 @@ def why(message: Message) -> str:
 
 
 def _scheduled(message: Message, tell: Tell) -> tuple[str, Tone]:
+    if "rule" in (message.error_details or {}) and message.due_at != message.scheduled_for:
+        return why(message), Tone.PLAIN
     when = message.scheduled_for or message.due_at
-    at = f" at {tell(when)}" if when else ""
+    at = f" at {tell(when)}{_on_clock(message)}" if when else ""
     if message.twilio_sid:
         return f"Twilio keeps it, and sends it{at}.", Tone.PLAIN
     return f"It is sent{at}.", Tone.PLAIN
+
+
+def _on_clock(message: Message) -> str:
+    if message.local_time is None:
+        return ""
+    return f", which is {message.local_time:%H:%M on %d %b %Y} in {message.time_zone}"
 
 
 def _pending(message: Message, _: Tell) -> tuple[str, Tone]:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
-from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Status
+from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Phone, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres.named import query
 
@@ -30,6 +30,13 @@ class Unprepared:
     message_content: str
     media_urls: tuple[str, ...]
     template_vars: str | None
+    category: str | None
+    time_zone: str | None
+    scheduled_for: datetime | None
+    priority: int
+    now: datetime
+    """By the database's clock."""
+    template_category: str | None
     content_template: str | None
     template_defaults: str | None
 
@@ -206,6 +213,10 @@ def _claim(
     send_at: datetime | None,
     send_in: timedelta | None,
     expires_in: timedelta | None,
+    category: str | None,
+    time_zone: str | None,
+    claimed_at: datetime,
+    urgent: bool,
 ) -> Claim:
     return Claim(
         id=JobId(id),
@@ -220,4 +231,8 @@ def _claim(
         send_at=send_at,
         send_in=send_in,
         expires_in=expires_in,
+        category=Category(category) if category else Category.TRANSACTIONAL,
+        time_zone=time_zone,
+        claimed_at=claimed_at,
+        urgent=urgent,
     )

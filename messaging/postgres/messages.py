@@ -47,6 +47,8 @@ class Message:
     sent_at: datetime | None
     delivered_at: datetime | None
     due_at: datetime | None
+    time_zone: str | None
+    local_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class TemplateRow:
     name: str
     content_template: str
     template_vars: Mapping[str, object] | None
+    category: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from messaging import events
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
-from messaging.domain.job import JobId
+from messaging.domain.job import URGENT_ABOVE, Category, JobId
 from messaging.errors import Refused
-from messaging.postgres import jobs
+from messaging.postgres import hours, jobs
 from messaging.postgres.connect import REFUSALS
-from messaging.postgres.jobs import Unprepared
+from messaging.postgres.jobs import Postgres, Unprepared
 from messaging.runtime import Runtime
+from messaging.steps.storing import recipient
 
 
 def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> dict[JobId, int]:
@@ -36,11 +38,22 @@ def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
         return None
     try:
         with rt.db.connection() as conn:
-            return None if jobs.prepare(conn, row.id, prepared) is None else prepared.segments
+            return _write(rt, conn, row, prepared)
     except REFUSALS as error:
         # Not its text: Postgres quotes the row.
         _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")
         return None
+
+
+def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> int | None:
+    """Writes what was prepared; the segments if it may go out now, at this hour."""
+    if jobs.prepare(conn, row.id, prepared) is None:
+        return None
+    whom = replace(recipient(prepared), urgent=row.priority > URGENT_ABOVE)
+    wait = rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
+    if wait and hours.defer(conn, [(row.id, wait)]):
+        return None
+    return prepared.segments
 
 
 def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:
@@ -52,21 +65,34 @@ def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:
 def _prepared(row: Unprepared, default_region: str | None) -> Prepared:
     media_urls = tuple(row.media_urls)
     if row.content_template is None:
-        draft = Draft(to=row.recipient_phone, body=row.message_content, media_urls=media_urls)
+        draft = Draft(
+            to=row.recipient_phone,
+            body=row.message_content,
+            media_urls=media_urls,
+            category=_category(row.category),
+            time_zone=row.time_zone,
+        )
         return prepare(draft, None, default_region)
     source = TemplateSource(
         id=row.id,
         name="of this message",
         content_template=row.content_template,
         template_vars=_variables(row.template_defaults),
+        category=_category(row.template_category),
     )
     draft = Draft(
         to=row.recipient_phone,
         template=source.name,
         variables=_variables(row.template_vars),
         media_urls=media_urls,
+        category=_category(row.category),
+        time_zone=row.time_zone,
     )
     return prepare(draft, source, default_region)
+
+
+def _category(written: str | None) -> Category | None:
+    return Category(written) if written else None
 
 
 def _variables(written: str | None) -> Mapping[str, object]:

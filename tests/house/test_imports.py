@@ -24,6 +24,7 @@ HEIGHT = {
     "keeping": 1.7,
     "limiting": 1.7,
     "consenting": 1.7,
+    "timing": 1.7,
     "operating": 1.7,
     "settings": 2,
     "events": 2,
@@ -79,7 +80,7 @@ OUTSIDE_WORLD = {
     "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request",
 }  # fmt: skip
 PART_OF = {"starlette": "fastapi"}  # FastAPI's interface is made of Starlette's classes
-PURE_PACKAGES = {"phonenumbers", "jinja2", "tzdata"}
+PURE_PACKAGES = {"phonenumbers", "jinja2", "tzdata", "dateutil"}
 
 
 def room(name: str) -> str:

@@ -65,7 +65,7 @@ select
   1,
   case when n % 100 = 0 and status = 'scheduled' then now() end,
   case when n % 400 = 0 and status = 'scheduled' then 'cancel' end,
-  case when status = 'scheduled' then now() end
+  case when status = 'scheduled' then now() + interval '8 days' end
 from (
   select
     n,

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from messaging.domain.job import TRANSITIONS, Claim, JobId, Phone, Status
+from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.review import Defer, Expire, Objection, Suppress, review, sift, withhold
 
 CLAIM = Claim(
@@ -20,6 +21,7 @@ CLAIM = Claim(
     in_doubt_policy=None,
     doubt_resends=0,
 )
+LOUD = QuietHours(own={}, by_law=False)
 SECOND = timedelta(seconds=1)
 OBJECTIONS: tuple[Objection, ...] = (
     Expire(reason="Too late."),
@@ -29,7 +31,7 @@ OBJECTIONS: tuple[Objection, ...] = (
 
 
 def test_a_text_without_a_deadline_may_go_out() -> None:
-    assert review(CLAIM) is None
+    assert review(CLAIM, LOUD) is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_a_deadline_is_kept_to_the_instant(
     expires_in: timedelta, send_in: timedelta | None, goes_out: bool
 ) -> None:
     claim = replace(CLAIM, expires_in=expires_in, send_in=send_in)
-    assert goes_out is (review(claim) is None)
+    assert goes_out is (review(claim, LOUD) is None)
 
 
 @pytest.mark.parametrize("objection", OBJECTIONS, ids=lambda one: type(one).__name__)
@@ -70,6 +72,6 @@ def test_only_what_is_deferred_has_a_time() -> None:
 def test_claims_are_sifted_in_their_order() -> None:
     late = replace(CLAIM, id=JobId(UUID(int=2)), expires_in=-SECOND)
     other = replace(CLAIM, id=JobId(UUID(int=3)))
-    claims, withheld = sift([CLAIM, late, other])
+    claims, withheld = sift([CLAIM, late, other], LOUD)
     assert [CLAIM, other] == claims
     assert [late.id] == [outcome.job_id for outcome in withheld]

@@ -8,13 +8,18 @@ import typer
 from messaging.commands.doors.options import (
     FLAG,
     MESSAGES,
+    Body,
+    CategoryName,
     Command,
     Json,
     Key,
     Media,
     Priority,
+    TemplateName,
     TimeOrNow,
+    Variables,
     Wait,
+    Zone,
 )
 from messaging.commands.exits import ExitCode
 
@@ -27,15 +32,16 @@ def add_to(app: typer.Typer) -> None:
 
 def send(
     to: Annotated[str, typer.Option(metavar="NUMBER", help="Whom to text: +14155552671.")],
-    body: Annotated[str | None, typer.Option(metavar="TEXT", help="The text.")] = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A template, in place of --body.")
-    ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
-    ] = None,
+    body: Body = None,
+    template: TemplateName = None,
+    var: Variables = None,
     at: TimeOrNow = None,
+    local: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="On a clock: 2026-12-01T09:00, in place of --at."),
+    ] = None,
+    zone: Zone = None,
+    category: CategoryName = None,
     priority: Priority = 0,
     media: Media = None,
     key: Key = None,
@@ -58,6 +64,9 @@ def send(
         priority=priority,
         media_urls=tuple(media or ()),
         idempotency_key=key,
+        category=category,
+        local_time=local,
+        zone=zone,
     )
     return sending.send(Screen(json=json), wish, timeout if wait else None)
 

@@ -10,6 +10,21 @@ FLAG = ""
 """The metavar of options without a value: help does not say `<bool>` beside them."""
 
 Json = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
+Body = Annotated[str | None, typer.Option("--body", metavar="TEXT", help="The text.")]
+TemplateName = Annotated[
+    str | None, typer.Option("--template", metavar="NAME", help="A template, in place of --body.")
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable of the template; repeatable."),
+]
+CategoryName = Annotated[
+    str | None, typer.Option("--category", metavar="NAME", help="transactional or marketing.")
+]
+Zone = Annotated[
+    str | None,
+    typer.Option("--zone", metavar="NAME", help="Whose clocks: Europe/Berlin; else the number's."),
+]
 Full = Annotated[
     bool, typer.Option("--full", metavar=FLAG, help="Show whole numbers, and the text.")
 ]

@@ -22,6 +22,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "media_urls": ("media_urls",),
     "in_doubt_policy": ("in_doubt_policy",),
     "idempotency_key": ("idempotency_key",),
+    "category": ("category",),
+    "local_time": ("local_time",),
+    "time_zone": ("time_zone",),
 }
 """A draft's fields, and what files may call them."""
 METADATA = "metadata."
@@ -104,4 +107,7 @@ def _draft(
         media_urls=given.addresses("media_urls"),
         in_doubt_policy=given.policy("in_doubt_policy"),
         idempotency_key=given.word("idempotency_key") or key,
+        category=given.category("category"),
+        local_time=given.local_time("local_time"),
+        time_zone=given.word("time_zone"),
     )

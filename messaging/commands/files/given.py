@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from messaging.commands.moments import moment
-from messaging.domain.job import InDoubtPolicy
+from messaging.commands.moments import moment, wall_clock
+from messaging.domain.job import Category, InDoubtPolicy
 from messaging.domain.wording import plain
 from messaging.errors import Refused
 
@@ -63,6 +63,19 @@ class Given:
             return InDoubtPolicy(text) if text else None
         except ValueError:
             raise Refused(f"{field} must be one of {', '.join(InDoubtPolicy)}.") from None
+
+    def category(self, field: str) -> Category | None:
+        """The value if it is one of the categories."""
+        text = self.word(field)
+        try:
+            return Category(text) if text else None
+        except ValueError:
+            raise Refused(f"{field} must be one of {', '.join(Category)}.") from None
+
+    def local_time(self, field: str) -> datetime | None:
+        """The value if it is a time on a clock, without a zone."""
+        text = self.word(field)
+        return wall_clock(text, field) if text else None
 
     def addresses(self, field: str) -> tuple[str, ...]:
         """Web addresses: a list of them, or a text with spaces between them."""

@@ -4,7 +4,7 @@
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
   in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
-  expires_in
+  expires_in, category, time_zone, claimed_at, urgent
 from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
@@ -18,6 +18,8 @@ with ours as materialized (
     and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
     and handed_over_at is null
     and prepared_at is not null
+    -- Not what waits here for the end of quiet hours: Twilio would send it at its own time.
+    and due_at <= scheduled_for + interval '1 minute'
     and (error_details is null or not error_details ? 'handover_refused')
   order by due_at
   limit %(most)s
@@ -46,7 +48,14 @@ returning
   j.doubt_resends,
   j.scheduled_for as send_at,
   j.scheduled_for - clock_timestamp() as send_in,
-  j.expires_at - clock_timestamp() as expires_in
+  j.expires_at - clock_timestamp() as expires_in,
+  coalesce(
+    j.category,
+    (select t.category from public.message_templates as t where t.id = j.template_id)
+  ) as category,
+  j.time_zone,
+  j.claimed_at,
+  messaging.queue_of(j.priority) = 'sms_priority_queue' as urgent
 
 -- name: standing
 -- What the bridge must know of the jobs that queue entries name. No row: there is no such job.
@@ -68,6 +77,12 @@ select
   j.message_content,
   j.media_urls,
   j.template_vars::text,
+  j.category,
+  j.time_zone,
+  j.scheduled_for,
+  j.priority,
+  clock_timestamp() as now,
+  t.category as template_category,
   t.content_template,
   t.template_vars::text as template_defaults
 from public.message_jobs as j
@@ -173,7 +188,7 @@ returning job_id
 select
   id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
   attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at
+  created_at, sent_at, delivered_at, due_at, time_zone, local_time
 from public.message_jobs
 where id = %(id)s
 
@@ -222,7 +237,7 @@ select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
 -- A template by id or by name. No row: there is none.
-select id, name, content_template, template_vars
+select id, name, content_template, template_vars, category
 from public.message_templates
 where id::text = %(wanted)s or name = %(wanted)s
 

@@ -1,0 +1,106 @@
+"""Quiet hours: whether a text may go out now, and when else it may. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, reduce
+from operator import and_
+
+from messaging.domain.hour_rules import RULES
+from messaging.domain.hours import Hours, allowed_at
+from messaging.domain.job import Category, Phone
+from messaging.domain.places import places_of, zones_of
+from messaging.domain.zones import is_known, zone
+
+Rule = tuple[str, Hours]
+"""What a rule is called in sentences, and what it allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Whom a text goes to, as far as the hour matters; `time_zone` is their own, if known."""
+
+    phone: Phone
+    category: Category = Category.TRANSACTIONAL
+    time_zone: str | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """A text that must wait: until when, the zone that it is told in, and why."""
+
+    until: datetime
+    time_zone: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Until when, on the recipient's clock, and why."""
+        local = self.until.astimezone(zone(self.time_zone))
+        return f"It waits until {local:%H:%M on %d %b %Y} in {self.time_zone}: {self.reason}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """The quiet hours of an installation.
+
+    `own` are the hours at which texts of a category may go out; urgent texts are exempt from
+    them. `by_law` says whether marketing also keeps the rules of the recipient's place, which know
+    no urgency. The zone is the recipient's, else all of the number's, else `default_zone`.
+    """
+
+    own: Mapping[Category, Hours]
+    by_law: bool
+    default_zone: str = "UTC"
+
+    def concern(self, category: Category, *, urgent: bool) -> bool:
+        """Whether texts of a category ever wait: of most there is nothing to ask."""
+        return (category in self.own and not urgent) or self._keeps_law(category)
+
+    def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
+        """Until when a text that would go out at `at` must wait, and why; None where it may go."""
+        rules = tuple(self._rules(recipient))
+        if not rules:
+            return None
+        # Windows begin and end with a minute, so all of one are alike.
+        return _wait(at.replace(second=0, microsecond=0), self._zones(recipient), rules)
+
+    def _zones(self, recipient: Recipient) -> tuple[str, ...]:
+        if recipient.time_zone and is_known(recipient.time_zone):
+            return (recipient.time_zone,)
+        return tuple(filter(is_known, zones_of(recipient.phone))) or (self.default_zone,)
+
+    def _keeps_law(self, category: Category) -> bool:
+        return self.by_law and category is Category.MARKETING
+
+    def _rules(self, recipient: Recipient) -> Iterator[Rule]:
+        if recipient.category in self.own and not recipient.urgent:
+            yield "quiet hours", self.own[recipient.category]
+        if self._keeps_law(recipient.category):
+            for place in places_of(recipient.phone):
+                if rule := RULES.get(place):
+                    yield f"the hours of {rule.name}", rule.hours
+
+
+@lru_cache(maxsize=4096)
+def _wait(at: datetime, names: tuple[str, ...], rules: tuple[Rule, ...]) -> Quiet | None:
+    """What a text waits for, remembered: thousands for the same night come in the same minute."""
+    hours = reduce(and_, (hours for _, hours in rules))
+    until = None if hours.is_empty else allowed_at(at, map(zone, names), hours)
+    if until is None:
+        # Hours that exclude each other, or that no instant fulfils in all zones of a number, must
+        # not keep a text for ever: the last rule holds alone, in one zone.
+        until = rules[-1][1].next(at, zone(names[0]))
+    if until == at:
+        return None
+    return Quiet(until=until, time_zone=names[0], reason=_because(at, names[0], rules))
+
+
+def _because(at: datetime, name: str, rules: tuple[Rule, ...]) -> str:
+    """Which rules forbid it, in words, or that it is night elsewhere where the number may be."""
+    broken = [rule for rule, hours in rules if not hours.allow(at, zone(name))]
+    if not broken:
+        every = " and ".join(rule for rule, _ in rules)
+        return f"{every}, elsewhere where the number may be"
+    return " and ".join(broken)
