@@ -126,6 +126,16 @@ def jobs_promoted(*, jobs: int) -> None:
     _log.info("jobs_promoted", jobs=jobs)
 
 
+def jobs_expired(*, jobs: int) -> None:
+    """These jobs waited until their deadline had passed."""
+    _log.warning("jobs_expired", jobs=jobs)
+
+
+def jobs_hurried(*, jobs: int) -> None:
+    """The deadline of these jobs is near: they overtake the others."""
+    _log.info("jobs_hurried", jobs=jobs)
+
+
 def jobs_swept(*, jobs: int) -> None:
     """The workers of these jobs have died; they are in doubt."""
     _log.warning("jobs_swept", jobs=jobs)

@@ -16,6 +16,7 @@ PRIORITIES = range(-100, 101)
 RETRIES = range(21)
 LIFETIMES = (timedelta(seconds=1), timedelta(days=3650))
 """How long an idempotency key may name its message, shortest and longest."""
+CARRIER_RETRIES = range(4)
 WINDOWS = (timedelta(0), timedelta(days=365))
 """How far two texts that are alike may be kept apart."""
 
@@ -28,7 +29,9 @@ class Draft:
     past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts, for
     the time of `idempotency_ttl`; of two that say the same to the same number for the same user,
     that of which the other comes within its `dedupe_window`. None is the settings' default, and no
-    window (0) lets it go out in any case.
+    window (0) lets it go out in any case. What cannot be sent before `expires_at`, which needs a
+    time zone too, is not sent any more. `max_carrier_retries` is how often a text that a carrier
+    could not deliver is sent again.
     """
 
     to: str
@@ -45,6 +48,8 @@ class Draft:
     idempotency_key: str | None = None
     idempotency_ttl: timedelta | None = None
     dedupe_window: timedelta | None = None
+    expires_at: datetime | None = None
+    max_carrier_retries: int | None = None
     id: UUID | None = None
 
 
@@ -83,6 +88,8 @@ class Prepared:
     idempotency_key: str | None
     idempotency_ttl: timedelta | None
     dedupe_window: timedelta | None
+    expires_at: datetime | None
+    max_carrier_retries: int | None
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
@@ -97,6 +104,7 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
     media_urls = fields.media_urls(draft.media_urls)
     content = _content(draft, template)
     size = count(content)
+    scheduled_for = fields.with_zone(draft.scheduled_for, "scheduled_for")
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
@@ -104,15 +112,19 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         message_content=content,
         template_id=template.id if template else None,
         template_vars=fields.json_object(draft.variables, "variables"),
-        scheduled_for=fields.with_zone(draft.scheduled_for),
+        scheduled_for=scheduled_for,
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
-        max_retries=_retries(draft.max_retries),
+        max_retries=_optional(draft.max_retries, RETRIES, "max_retries"),
         metadata=fields.json_object(draft.metadata, "metadata"),
         media_urls=media_urls,
         in_doubt_policy=_policy(draft.in_doubt_policy),
         idempotency_key=fields.key(draft.idempotency_key),
         idempotency_ttl=_lifetime(draft),
         dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
+        expires_at=_deadline(draft.expires_at, scheduled_for),
+        max_carrier_retries=_optional(
+            draft.max_carrier_retries, CARRIER_RETRIES, "max_carrier_retries"
+        ),
         encoding=size.encoding,
         segments=1 if media_urls else size.parts,
     )
@@ -167,8 +179,15 @@ def _lifetime(draft: Draft) -> timedelta | None:
     return lifetime
 
 
-def _retries(value: int | None) -> int | None:
-    return None if value is None else fields.whole(value, RETRIES, "max_retries")
+def _deadline(given: datetime | None, scheduled_for: datetime | None) -> datetime | None:
+    deadline = fields.with_zone(given, "expires_at")
+    if deadline and scheduled_for and deadline <= scheduled_for:
+        raise Refused("expires_at must be after scheduled_for: it could never be sent.")
+    return deadline
+
+
+def _optional(value: int | None, allowed: range, name: str) -> int | None:
+    return None if value is None else fields.whole(value, allowed, name)
 
 
 def _policy(chosen: InDoubtPolicy | None) -> InDoubtPolicy | None:

@@ -30,6 +30,8 @@ _DRAFT_FIELDS = (
     "idempotency_key",
     "idempotency_ttl",
     "dedupe_window",
+    "expires_at",
+    "max_carrier_retries",
 )
 
 

@@ -40,7 +40,7 @@ Objection = Expire | Suppress | Defer
 
 def review(claim: Claim) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return _opted_out(claim) or _too_late(claim)
+    return _opted_out(claim) or _too_late(claim) or _dead_number(claim)
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -80,6 +80,13 @@ def _too_late(claim: Claim) -> Objection | None:
     if claim.expires_in is None or claim.expires_in > (claim.send_in or timedelta(0)):
         return None
     return Expire(reason="Its deadline passed before it could be sent.")
+
+
+def _dead_number(claim: Claim) -> Objection | None:
+    if claim.dead_code is None:
+        return None
+    reason = f"The number takes no texts: a carrier reported {claim.dead_code}."
+    return Suppress(rule="dead_number", reason=reason)
 
 
 def _withheld(

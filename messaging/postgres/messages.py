@@ -47,6 +47,9 @@ class Message:
     sent_at: datetime | None
     delivered_at: datetime | None
     due_at: datetime | None
+    expires_at: datetime | None = None
+    max_carrier_retries: int | None = None
+    carrier_retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,7 @@ def cancel(conn: Postgres, id: JobId) -> str:
 
 
 def reschedule(conn: Postgres, id: JobId, scheduled_for: datetime) -> str:
-    """Moves a message: `rescheduled`, `rescheduling`, `too_late` or `not_found`."""
+    """Moves a message: `rescheduled`, `rescheduling`, `past_deadline`, `too_late`, `not_found`."""
     row = conn.execute(
         query("jobs", "reschedule"), {"id": id, "scheduled_for": scheduled_for}
     ).fetchone()

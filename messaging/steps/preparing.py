@@ -36,7 +36,8 @@ def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
         return None
     try:
         with rt.db.connection() as conn:
-            return None if jobs.prepare(conn, row.id, prepared) is None else prepared.segments
+            ours = jobs.prepare(conn, row.id, prepared, rt.settings.lifetimes)
+            return None if ours is None else prepared.segments
     except REFUSALS as error:
         # Not its text: Postgres quotes the row.
         _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")

@@ -36,6 +36,14 @@ def send(
         typer.Option(metavar="NAME=VALUE", help="A variable of the template; repeatable."),
     ] = None,
     at: TimeOrNow = None,
+    expires_in: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Not sent later than so long after its time: 10m."),
+    ] = None,
+    expires_at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Not sent from then on: 2026-11-25T09:00:00Z."),
+    ] = None,
     priority: Priority = 0,
     media: Media = None,
     key: Key = None,
@@ -55,6 +63,8 @@ def send(
         template=template,
         variables=tuple(var or ()),
         at=at,
+        expires_at=expires_at,
+        expires_in=expires_in,
         priority=priority,
         media_urls=tuple(media or ()),
         idempotency_key=key,

@@ -4,12 +4,17 @@
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
   in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
-  expires_in
+  expires_in,
+  (
+    select known.error_code from messaging.dead_numbers as known
+    where known.phone = recipient_phone and known.until > clock_timestamp()
+  ) as dead_code
 from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
 -- Makes scheduled jobs that fit Twilio's own scheduling window ours to hand over.
--- A job that Twilio would not keep, or that waits for its next try, is not in the answer.
+-- A job that Twilio would not keep, that has a deadline, or that waits for its next try, is not in
+-- the answer.
 with ours as materialized (
   select id
   from public.message_jobs
@@ -17,6 +22,7 @@ with ours as materialized (
     status = 'scheduled'
     and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
     and handed_over_at is null
+    and expires_at is null
     and prepared_at is not null
     and (error_details is null or not error_details ? 'handover_refused')
   order by due_at
@@ -46,7 +52,8 @@ returning
   j.doubt_resends,
   j.scheduled_for as send_at,
   j.scheduled_for - clock_timestamp() as send_in,
-  j.expires_at - clock_timestamp() as expires_in
+  null::interval as expires_in,
+  null::int as dead_code
 
 -- name: standing
 -- What the bridge must know of the jobs that queue entries name. No row: there is no such job.
@@ -95,6 +102,14 @@ set
   recipient_phone = %(recipient_phone)s,
   message_content = %(message_content)s,
   segments = %(segments)s,
+  expires_at = coalesce(
+    expires_at,
+    greatest(created_at, scheduled_for)
+    + case messaging.queue_of(priority)
+      when 'sms_priority_queue' then %(urgent_lifetime)s::interval
+      else %(normal_lifetime)s::interval
+    end
+  ),
   prepared_at = clock_timestamp()
 where
   id = %(id)s
@@ -137,6 +152,14 @@ from messaging.settle(%(outcomes)s) as settled
 -- Puts jobs whose time has come into their queues; how many.
 select messaging.promote(%(most)s)
 
+-- name: expire
+-- Ends waiting jobs whose deadline has passed; how many.
+select messaging.expire(%(most)s)
+
+-- name: hurry
+-- Gives jobs that expire soon a place in the urgent queue, as far as it has room; how many.
+select messaging.hurry(%(within)s, %(most)s)
+
 -- name: restore_entries
 -- Gives pending jobs whose queue entry is gone a new one; how many.
 select messaging.restore_entries(%(older_than)s, 10000)
@@ -173,7 +196,7 @@ returning job_id
 select
   id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
   attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at
+  created_at, sent_at, delivered_at, due_at, expires_at, max_carrier_retries, carrier_retries
 from public.message_jobs
 where id = %(id)s
 
@@ -209,7 +232,10 @@ from messaging.enqueue_prepared(
   %(idempotency_key)s::text[],
   %(segments)s::int[],
   %(idempotency_ttl)s::text[],
-  %(dedupe_window)s::text[]
+  %(dedupe_window)s::text[],
+  %(expires_at)s::text[],
+  %(lifetime)s::text[],
+  %(max_carrier_retries)s::int[]
 )
 
 -- name: cancel
@@ -217,7 +243,8 @@ from messaging.enqueue_prepared(
 select messaging.cancel(%(id)s)
 
 -- name: reschedule
--- Moves a job to another time: rescheduled, rescheduling, too_late or not_found.
+-- Moves a job to another time: rescheduled, rescheduling, past_deadline, too_late or
+-- not_found.
 select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
