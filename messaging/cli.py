@@ -17,6 +17,7 @@ from messaging.commands.doors import (
     handing_over,
     looking,
     measuring,
+    numbers,
     proving,
     running,
     templates,
@@ -71,6 +72,7 @@ _DOORS = (
     deciding,
     dead,
     consent,
+    numbers,
     templates,
 )
 for _doors in _DOORS:

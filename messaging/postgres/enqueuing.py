@@ -47,7 +47,8 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) 
     """
     if not drafts:
         return []
-    columns = _columns(list(drafts.values()), defaults)
+    given = list(drafts.values())
+    columns = {**_columns(given, defaults), **_limits(given, defaults)}
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
     positions = list(drafts)
@@ -86,6 +87,12 @@ def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | 
         "in_doubt_policy": arrays.optional([draft.in_doubt_policy for draft in drafts]),
         "idempotency_key": arrays.optional([draft.idempotency_key for draft in drafts]),
         "segments": arrays.numbers([draft.segments for draft in drafts]),
+    }
+
+
+def _limits(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:
+    """The columns of how long a draft counts, in the same shape."""
+    return {
         "idempotency_ttl": arrays.optional(
             [_lifetime(draft, defaults.idempotency_ttl) for draft in drafts]
         ),
@@ -97,7 +104,9 @@ def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | 
         ),
         "lifetime": arrays.optional(
             [_span(defaults.lifetimes.get(Lane.of(draft.priority))) for draft in drafts]
-        ),
+        )
+        if defaults.lifetimes
+        else None,
         "max_carrier_retries": arrays.optional(
             [_written(draft.max_carrier_retries) for draft in drafts]
         ),

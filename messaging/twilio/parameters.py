@@ -64,7 +64,7 @@ class Sender:
         if text.send_at is not None:
             form |= self._schedule(text.send_at)
         elif text.good_until is not None:
-            form |= _validity(text.good_until - time.monotonic())
+            form |= validity(text.good_until - time.monotonic())
         return form
 
     def _schedule(self, send_at: datetime) -> Form:
@@ -78,8 +78,8 @@ class Sender:
         return {"ScheduleType": "fixed", "SendAt": whole.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def _validity(left: float) -> Form:
-    """How long Twilio may keep the text in its queue: the seconds that are left, rounded down.
+def validity(left: float) -> Form:
+    """How long Twilio may keep a text in its queue: the seconds that are left, rounded down.
 
     What has more time than Twilio gives anything is sent without.
     """

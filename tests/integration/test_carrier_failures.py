@@ -20,7 +20,6 @@ from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from messaging.steps.learning import record
 from messaging.twilio import code_table
-from messaging.twilio.codes import CODES, carrier_wait, takes_no_texts
 from tests.integration.databases import SID, force, one
 from tests.integration.story import TO, insert, kinds, row, work
 
@@ -59,13 +58,6 @@ def wait(db: Database, id: UUID) -> object:
     """In how many minutes it is to be sent, to the next whole one."""
     asked = "select ceil(extract(epoch from scheduled_for - now()) / 60)::int from message_jobs"
     return one(db, f"{asked} where id = %s", id)
-
-
-@pytest.mark.parametrize("code", [*CODES, 99_999, None])
-def test_which_codes_lead_to_a_retry_and_which_to_a_dead_number(code: int | None) -> None:
-    passing = code in code_table.PASSING or code in code_table.BACK_PRESSURE
-    assert passing is (carrier_wait(code) is not None)
-    assert (code in (30004, 30005, 30006)) is takes_no_texts(code)
 
 
 @pytest.mark.parametrize(

@@ -97,14 +97,14 @@ def test_a_row_that_cannot_be_sent_in_time_is_stored_as_expired(
 
 
 def test_enqueue_takes_deadlines_and_refuses_those_that_make_no_sense(db: Database) -> None:
-    drafts = [
+    drafts: list[dict[str, object]] = [
         {"expires_at": DEADLINE.isoformat()},
         {"expires_at": DEADLINE.isoformat(), "scheduled_for": LATER.isoformat()},
         {"expires_at": "infinity"},
         {"max_carrier_retries": 4},
         {"max_carrier_retries": 2},
     ]
-    hello = {"recipient_phone": "+15555550100", "message_content": "Hello"}
+    hello: dict[str, object] = {"recipient_phone": "+15555550100", "message_content": "Hello"}
     answers = db.execute(
         "select id, result, reason from messaging.enqueue(%s) order by position",
         [Jsonb([{**hello, **draft} for draft in drafts])],
