@@ -81,6 +81,8 @@ execute function messaging.expire_new_job();
 
 create function messaging.expire(most int default 1000) returns int
 language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   expired int;
@@ -121,6 +123,8 @@ comment on function messaging.expire(int) is
 
 create function messaging.hurry(within interval, most int) returns int
 language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   hurried uuid[];

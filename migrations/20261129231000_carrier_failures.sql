@@ -22,8 +22,14 @@ alter table messaging.dead_numbers enable row level security;
 create unique index message_jobs_carrier_retry on public.message_jobs (retry_of)
 where carrier_retries > 0;
 
+-- serves: note_arrivals; what is sent again and still waits
+create index message_jobs_carrier_retry_waits on public.message_jobs (retry_of)
+where carrier_retries > 0 and status in ('scheduled', 'pending', 'retrying');
+
 create function messaging.remember_dead(sids text[], lasting interval) returns int
 language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   remembered int;
@@ -51,6 +57,8 @@ comment on function messaging.remember_dead(text[], interval) is
 create function messaging.retry_undelivered(sids text[], at_least interval[], most int)
 returns setof uuid
 language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 begin
   return query
@@ -126,6 +134,8 @@ comment on function messaging.retry_undelivered(text[], interval[], int) is
 -- Twilio may report a text as delivered after it has reported it as undelivered.
 create function messaging.note_arrivals(sids text[]) returns int
 language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   canceled int;
@@ -134,6 +144,13 @@ begin
     delete from messaging.dead_numbers as known
     using unnest(sids) as told (sid), public.message_jobs as j
     where j.twilio_sid = any(array[told.sid]) and known.phone = j.recipient_phone;
+  end if;
+
+  if not exists (
+    select from public.message_jobs
+    where carrier_retries > 0 and status in ('scheduled', 'pending', 'retrying')
+  ) then
+    return 0;
   end if;
 
   with needless as materialized (
@@ -184,18 +201,16 @@ comment on function messaging.forget_number(text) is
   'Forgets that a number (E.164) takes no texts: the next message to it is sent. False where nobody had '
   'said so.';
 
--- Security definer, because callers who may insert a message need not know of these numbers. Before
--- message_jobs_queue, by its name; an entry of a suppressed message goes when the bridge comes to it.
-create function messaging.suppress_new_jobs() returns trigger
+-- Of these messages, suppresses those whose numbers take no texts when they are to be sent.
+create function messaging.suppress_dead(jobs uuid[]) returns uuid[]
 language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
+declare
+  spared uuid[];
 begin
-  if not exists (select from messaging.dead_numbers) then
-    return null;
-  end if;
-  with spared as (
+  with suppressed as (
     update public.message_jobs as j
     set
       status = 'suppressed',
@@ -204,41 +219,149 @@ begin
         'message', format('The number takes no texts: a carrier reported %s.', known.error_code),
         'rule', 'dead_number'
       )
-    from added
-    join messaging.dead_numbers as known on known.phone = added.recipient_phone
+    from messaging.dead_numbers as known
     where
-      j.id = added.id
+      j.id = any(jobs)
       and j.status in ('pending', 'scheduled')
+      and known.phone = j.recipient_phone
       and known.until > greatest(clock_timestamp(), j.scheduled_for)
     returning j.id, known.error_code
+  ),
+  journal as (
+    insert into messaging.message_events (job_id, kind, details)
+    select
+      id,
+      'suppressed',
+      jsonb_build_object('status', 'suppressed', 'rule', 'dead_number', 'code', error_code)
+    from suppressed
   )
-  insert into messaging.message_events (job_id, kind, details)
+  select array_agg(id) into spared from suppressed;
+  return coalesce(spared, '{}');
+end
+$$;
+comment on function messaging.suppress_dead(uuid[]) is
+  'Suppresses those of these messages whose numbers take no texts; returns them.';
+
+-- As it was, but that messages to dead numbers get no entry.
+create or replace function messaging.queue_new_jobs() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  urgent uuid[];
+  normal uuid[];
+  spared uuid[] := '{}';
+begin
+  if exists (select from messaging.dead_numbers) then
+    spared := messaging.suppress_dead(array(select id from added));
+  end if;
+
   select
-    id,
-    'suppressed',
-    jsonb_build_object('status', 'suppressed', 'rule', 'dead_number', 'code', error_code)
-  from spared;
+    array_agg(id) filter (where messaging.queue_of(priority) = 'sms_priority_queue'),
+    array_agg(id) filter (where messaging.queue_of(priority) = 'sms_queue')
+  into urgent, normal
+  from added
+  where status = 'pending' and id <> all(spared);
+
+  perform messaging.add_entries('sms_priority_queue', urgent);
+  perform messaging.add_entries('sms_queue', normal);
   return null;
 end
 $$;
 
-create trigger message_jobs_dead_numbers after insert on public.message_jobs
-referencing new table as added
-for each statement execute function messaging.suppress_new_jobs();
+-- As it was, and what a carrier reported of the number.
+drop function messaging.claim(uuid[], interval);
+
+create function messaging.claim(ids uuid[], lease interval)
+returns table (
+  id uuid,
+  attempt int,
+  recipient_phone text,
+  message_content text,
+  media_urls text[],
+  retry_count int,
+  max_retries int,
+  in_doubt_policy text,
+  doubt_resends int,
+  expires_in interval,
+  dead_code int
+)
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with ours as materialized (
+    select id
+    from public.message_jobs
+    where
+      id = any(ids)
+      -- Joined to nothing, so that no index on status fits: all that is pending would be read.
+      and status || '' = 'pending'
+      and prepared_at is not null
+    order by id
+    for update skip locked
+  )
+  update public.message_jobs as j
+  set
+    status = 'processing',
+    attempt = j.attempt + 1,
+    claimed_at = clock_timestamp(),
+    due_at = clock_timestamp() + lease,
+    updated_at = clock_timestamp()
+  from ours
+  where j.id = any(array[ours.id])
+  returning
+    j.id,
+    j.attempt,
+    j.recipient_phone,
+    j.message_content,
+    j.media_urls,
+    j.retry_count,
+    j.max_retries,
+    coalesce(
+      j.in_doubt_policy,
+      (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
+    ),
+    j.doubt_resends,
+    j.expires_at - clock_timestamp(),
+    (
+      select known.error_code
+      from messaging.dead_numbers as known
+      where known.phone = j.recipient_phone and known.until > clock_timestamp()
+    );
+end
+$$;
+comment on function messaging.claim(uuid[], interval) is
+  'Makes pending messages the caller''s to send, each by one caller only. One that is missing is '
+  'somebody else''s, or not pending. Those whose expires_in is negative, or whose number has a '
+  'dead_code, must not be sent.';
 
 revoke all on function
+  messaging.claim(uuid[], interval),
   messaging.remember_dead(text[], interval),
   messaging.retry_undelivered(text[], interval[], int),
   messaging.note_arrivals(text[]),
   messaging.forget_number(text),
-  messaging.suppress_new_jobs()
+  messaging.suppress_dead(uuid[])
 from public;
 
--- Whoever may record receipts may do what goes with it.
+-- Whoever may settle may claim, and whoever may record receipts may do what goes with it.
 do $$
 declare
   grantee regrole;
 begin
+  for grantee in
+    select distinct allowed.grantee
+    from pg_proc as p
+    cross join lateral aclexplode(p.proacl) as allowed
+    where p.oid = 'messaging.settle(jsonb)'::regprocedure and allowed.grantee <> 0
+  loop
+    execute format('grant execute on function messaging.claim to %s', grantee);
+  end loop;
   for grantee in
     select distinct allowed.grantee
     from pg_proc as p

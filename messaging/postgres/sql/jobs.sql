@@ -4,11 +4,7 @@
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
   in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
-  expires_in,
-  (
-    select known.error_code from messaging.dead_numbers as known
-    where known.phone = recipient_phone and known.until > clock_timestamp()
-  ) as dead_code
+  expires_in, dead_code
 from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
