@@ -24,6 +24,7 @@ create index message_jobs_expires on public.message_jobs (expires_at)
 where expires_at is not null and status in ('scheduled', 'pending', 'retrying');
 
 alter type messaging.draft add attribute expires_at timestamptz;
+alter type messaging.draft add attribute expires_in interval;
 alter type messaging.draft add attribute max_carrier_retries int;
 
 -- One thing is new: what is in doubt and turns out unsent may have expired.
@@ -309,7 +310,8 @@ begin
 end
 $$;
 
--- The doors, as they were, with expires_at and max_carrier_retries.
+-- The doors, as they were, with expires_at, expires_in and max_carrier_retries. What expires in so
+-- long does so from when it is to be sent.
 create or replace function messaging.why_refused(draft messaging.draft, found_template uuid)
 returns text
 language sql
@@ -344,6 +346,8 @@ return case
     'expires_at must be between the years 1970 and 9998'
   when draft.expires_at <= draft.scheduled_for then
     'expires_at must be after scheduled_for: it could never be sent'
+  when draft.expires_in not between interval '1 second' and interval '10 years' then
+    'expires_in must be from a second to ten years'
   when draft.max_carrier_retries not between 0 and 3 then 'max_carrier_retries must be from 0 to 3'
   when draft.max_retries not between 0 and 20 then 'max_retries must be from 0 to 20'
   when draft.in_doubt_policy not in ('reconcile', 'hold', 'resend', 'fail') then
@@ -366,7 +370,7 @@ return (
       'id', 'recipient_phone', 'message_content', 'template', 'template_id', 'template_vars',
       'scheduled_for', 'priority', 'user_id', 'metadata', 'max_retries', 'media_urls',
       'in_doubt_policy', 'idempotency_key', 'retry_of', 'prepared', 'segments',
-      'idempotency_ttl', 'dedupe_window', 'expires_at', 'max_carrier_retries'
+      'idempotency_ttl', 'dedupe_window', 'expires_at', 'expires_in', 'max_carrier_retries'
     ]
   ) as field
 );
@@ -456,7 +460,10 @@ begin
       (judged.draft).retry_of,
       case when (judged.draft).prepared then clock_timestamp() end,
       (judged.draft).segments,
-      (judged.draft).expires_at,
+      coalesce(
+        (judged.draft).expires_at,
+        greatest(now(), (judged.draft).scheduled_for) + (judged.draft).expires_in
+      ),
       (judged.draft).max_carrier_retries
     from judged
     where judged.reason is null
@@ -549,7 +556,7 @@ begin
 end
 $$;
 
--- Callers from before give none of the three. A lifetime counts from when it is to be sent.
+-- Callers from before give none of the three.
 drop function messaging.enqueue_prepared;
 
 create function messaging.enqueue_prepared(
@@ -641,7 +648,7 @@ begin
             drafted.user_id, drafted.metadata, drafted.max_retries, drafted.media_urls,
             drafted.in_doubt_policy, drafted.idempotency_key, null, true, drafted.segments,
             drafted.idempotency_ttl, drafted.dedupe_window, drafted.expires_at,
-            drafted.max_carrier_retries
+            null, drafted.max_carrier_retries
           )::messaging.draft,
           drafted.found_template
         ) as reason,
@@ -650,7 +657,8 @@ begin
             row(
               null, drafted.recipient_phone, drafted.message_content, null, null, null,
               drafted.scheduled_for, null, drafted.user_id, null, null, drafted.media_urls, null,
-              null, null, true, null, null, drafted.dedupe_window, null, null
+              null, null, true, null, null, drafted.dedupe_window, null, null,
+              null
             )::messaging.draft,
             null
           )
@@ -768,7 +776,8 @@ begin
             row(
               item.id, item.recipient_phone, item.message_content, null, item.template_id,
               item.template_vars::jsonb, null, null, null, null, null, item.media_urls::text[],
-              null, item.idempotency_key, null, true, null, null, null, null, null
+              null, item.idempotency_key, null, true, null, null, null, null, null,
+              null
             )::messaging.draft,
             item.template_id,
             existing
@@ -783,7 +792,7 @@ begin
               null, item.recipient_phone, item.message_content, null, null, null,
               item.scheduled_for::timestamptz, null, item.user_id, null, null,
               item.media_urls::text[], null, null, null, true, null, null,
-              item.dedupe_window::interval, null, null
+              item.dedupe_window::interval, null, null, null
             )::messaging.draft,
             null
           )
@@ -824,10 +833,8 @@ begin
           'segments', item.segments,
           'idempotency_ttl', item.idempotency_ttl,
           'dedupe_window', item.dedupe_window,
-          'expires_at', coalesce(
-            item.deadline::timestamptz,
-            greatest(now(), item.scheduled_for::timestamptz) + item.lifetime::interval
-          ),
+          'expires_at', item.deadline,
+          'expires_in', item.lifetime,
           'max_carrier_retries', item.max_carrier_retries
         )
         order by item.rank

@@ -31,6 +31,7 @@ _DRAFT_FIELDS = (
     "idempotency_ttl",
     "dedupe_window",
     "expires_at",
+    "expires_in",
     "max_carrier_retries",
 )
 

@@ -20,6 +20,7 @@ from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from messaging.steps.learning import record
 from messaging.twilio import code_table
+from tests.integration.command_line import CommandLine
 from tests.integration.databases import SID, force, one
 from tests.integration.story import TO, insert, kinds, row, work
 
@@ -282,3 +283,44 @@ def test_a_person_may_know_better(db: Database) -> None:
     fail(db, DEAD)
     assert [True, False] == [numbers.forget(db, Phone(TO)) for _ in range(2)]
     assert "pending" == row(db, insert(db)).status
+
+
+@pytest.fixture
+def messaging(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CommandLine:
+    return CommandLine(environment, monkeypatch, capsys)
+
+
+def test_numbers_are_listed_masked_and_forgotten_by_whoever_knows_them(
+    messaging: CommandLine, db: Database
+) -> None:
+    assert (0, "No number is known to take no texts.\n") == (
+        (ran := messaging("numbers", "list")).code,
+        ran.out,
+    )
+    sent(db, recipient_phone=TO)
+    fail(db, DEAD)
+    ran = messaging("numbers", "list")
+    assert ("landline" in ran.out, TO in ran.out) == (True, False)
+    (number,) = messaging("numbers", "list", "--json").json["numbers"]
+    assert ("+1555*****00", DEAD, SID) == tuple(
+        number[name] for name in ("number", "error_code", "twilio_sid")
+    )
+    whole = messaging("numbers", "list", "--full", "--json").json
+    assert (TO, 1) == (whole["numbers"][0]["number"], whole["total"])
+    assert {"number": "+1555*****00"} == messaging("numbers", "forget", TO, "--json").json
+    code, said = messaging("numbers", "forget", TO).error
+    assert (3, "Nobody has reported that +1555*****00 takes no texts.") == (code, said)
+    assert 2 == messaging("numbers", "forget", "call me").code
+
+
+def test_both_messages_tell_the_story_of_a_retry(messaging: CommandLine, db: Database) -> None:
+    id = sent(db)
+    fail(db, PASSES)
+    (new,) = retries(db, id)
+    first, second = messaging("explain", id).out, messaging("explain", new).out
+    assert f"It is sent again for that ({PASSES}), as {new}." in first.replace("\n", " ")
+    assert str(id) in second

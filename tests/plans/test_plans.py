@@ -276,8 +276,9 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
     ],
     ids=[
         "claim", "standing", "unprepared", "promote", "sweep_processing", "expire", "hurry",
-        "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
-        "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
+        "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
+        "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
+        "record_receipts by job", "enqueue",
         "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
         "a user's own rows", "figures", "readings", "failed_recently", "forget_jobs, sent",
         "forget_jobs, failed", "forget_jobs, withdrawn", "forget_journal",

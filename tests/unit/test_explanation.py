@@ -307,3 +307,39 @@ def test_what_a_stop_ended_says_why() -> None:
     assert "opted out" in told(event("suppressed", details=details))[0]
     assert "opted out" in told(event("canceling", details=details))[0]
     assert "opted out" in standing(ended, [], tell).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "words", "tone"),
+    [
+        ("expired", {"was": "pending"}, "waited until its deadline had passed", Tone.BAD),
+        (
+            "carrier_retry",
+            {"code": 30003, "as": "x"},
+            "sent again for that (30003), as x",
+            Tone.PLAIN,
+        ),
+        ("carrier_retry", {"code": 30003, "of": "x"}, "It repeats x", Tone.PLAIN),
+        ("carrier_retry", {"reason": "deadline"}, "not sent again", Tone.BAD),
+        ("carrier_retry", {"reason": "arrived"}, "has arrived after all", Tone.GOOD),
+        ("reconciled", {"status": "expired"}, "it is not sent again", Tone.BAD),
+    ],
+)
+def test_deadlines_and_failures_are_told_in_plain_words(
+    kind: str, details: Mapping[str, object], words: str, tone: Tone
+) -> None:
+    text, how = told(event(kind, details=details))
+    assert (True, tone) == (words in text, how)
+
+
+@pytest.mark.parametrize("status", sorted(Status))
+def test_what_still_waits_says_until_when(status: Status) -> None:
+    line = standing(message(status=status, expires_at=NOON), [], tell)
+    waits = status in ("scheduled", "pending", "retrying", "in_doubt", "held")
+    assert waits is ("not sent any more from 12:00 on" in line.text)
+
+
+def test_what_was_not_sent_says_why() -> None:
+    details = {"message": "Its deadline passed before it could be sent."}
+    line = standing(message(status="expired", error_details=details), [], tell)
+    assert line.text.endswith("Its deadline passed before it could be sent.")
