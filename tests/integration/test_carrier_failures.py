@@ -16,12 +16,13 @@ from messaging.domain.job import JobId, Phone, Sid
 from messaging.domain.receipt import Receipt
 from messaging.local.simulator import Simulator
 from messaging.postgres import numbers
+from messaging.postgres.numbers import Lessons
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from messaging.steps.learning import record
 from messaging.twilio import code_table
 from tests.integration.command_line import CommandLine
-from tests.integration.databases import SID, force, one
+from tests.integration.databases import SID, expect_waiting, force, one
 from tests.integration.story import TO, insert, kinds, row, work
 
 Database = Connection[TupleRow]
@@ -143,6 +144,26 @@ def test_a_receipt_leads_to_one_retry_however_often_it_comes(rt: Runtime, db: Da
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(receive, range(12)))
+    assert 1 == len(retries(db, id))
+
+
+def test_two_who_retry_the_same_text_at_once_make_one_message(
+    rt: Runtime, db: Database, database_url: str
+) -> None:
+    """Nobody has locked the text for them: the index decides."""
+    id = sent(db, delivery_status="undelivered", error_code=PASSES)
+    lessons = Lessons(again={Sid(SID): timedelta(0)}, retries=1)
+
+    def learn_too() -> None:
+        with rt.db.connection() as conn:
+            numbers.learn(conn, lessons)
+
+    with ThreadPoolExecutor(1) as pool:
+        with rt.db.connection() as conn:
+            numbers.learn(conn, lessons)
+            second = pool.submit(learn_too)
+            expect_waiting(database_url, 1)
+        second.result()
     assert 1 == len(retries(db, id))
 
 
