@@ -121,19 +121,9 @@ def entry_buried(*, queue: str, msg_id: int, reason: str) -> None:
     _log.warning("entry_buried", queue=queue, msg_id=msg_id, reason=reason)
 
 
-def jobs_promoted(*, jobs: int) -> None:
-    """The time of these jobs has come."""
-    _log.info("jobs_promoted", jobs=jobs)
-
-
-def jobs_expired(*, jobs: int) -> None:
-    """These jobs waited until their deadline had passed."""
-    _log.warning("jobs_expired", jobs=jobs)
-
-
-def jobs_hurried(*, jobs: int) -> None:
-    """The deadline of these jobs is near: they overtake the others."""
-    _log.info("jobs_hurried", jobs=jobs)
+def jobs_promoted(*, jobs: int, expired: int, hurried: int) -> None:
+    """The time of these jobs has come; that of others is over, or soon will be."""
+    _log.info("jobs_promoted", jobs=jobs, expired=expired, hurried=hurried)
 
 
 def jobs_swept(*, jobs: int) -> None:

@@ -19,11 +19,11 @@ def promote(rt: Runtime) -> int:
 
     What is past its deadline expires instead, wherever it waits; what is close to it overtakes.
     """
-    if expired := _in_batches(rt, jobs.expire):
-        events.jobs_expired(jobs=expired)
-    if promoted := _in_batches(rt, jobs.promote):
-        events.jobs_promoted(jobs=promoted)
-    _hurry(rt)
+    expired = _in_batches(rt, jobs.expire)
+    promoted = _in_batches(rt, jobs.promote)
+    hurried = _hurry(rt)
+    if expired or promoted or hurried:
+        events.jobs_promoted(jobs=promoted, expired=expired, hurried=hurried)
     return promoted
 
 
@@ -38,12 +38,10 @@ def _in_batches(rt: Runtime, act: Callable[[Postgres, int], int]) -> int:
     return done
 
 
-def _hurry(rt: Runtime) -> None:
-    if not rt.settings.hurry_within:
-        return
+def _hurry(rt: Runtime) -> int:
     within = timedelta(seconds=rt.settings.hurry_within)
+    if not within:
+        return 0
     most = hurried_at_once(rt.settings.sends_per_second)
     with rt.db.connection() as conn:
-        hurried = jobs.hurry(conn, within, most)
-    if hurried:
-        events.jobs_hurried(jobs=hurried)
+        return jobs.hurry(conn, within, most)

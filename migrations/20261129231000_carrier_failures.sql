@@ -225,14 +225,16 @@ begin
       and j.status in ('pending', 'scheduled')
       and known.phone = j.recipient_phone
       and known.until > greatest(clock_timestamp(), j.scheduled_for)
-    returning j.id, known.error_code
+    returning j.id, j.error_details
   ),
   journal as (
     insert into messaging.message_events (job_id, kind, details)
     select
       id,
       'suppressed',
-      jsonb_build_object('status', 'suppressed', 'rule', 'dead_number', 'code', error_code)
+      jsonb_build_object(
+        'status', 'suppressed', 'rule', 'dead_number', 'reason', error_details ->> 'message'
+      )
     from suppressed
   )
   select array_agg(id) into spared from suppressed;

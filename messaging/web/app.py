@@ -109,9 +109,7 @@ def _keeper(pool: health.Pool) -> Record[Inbound]:
     return keep
 
 
-def _recorder(
-    pool: health.Pool, meters: Meters, settings: Settings
-) -> Record[Receipt]:
+def _recorder(pool: health.Pool, meters: Meters, settings: Settings) -> Record[Receipt]:
     async def record(group: Sequence[Receipt]) -> None:
         try:
             fresh = await receipts.record(pool, group, settings)
