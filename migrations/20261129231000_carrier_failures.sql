@@ -22,7 +22,7 @@ alter table messaging.dead_numbers enable row level security;
 create unique index message_jobs_carrier_retry on public.message_jobs (retry_of)
 where carrier_retries > 0;
 
--- serves: note_arrivals; what is sent again and still waits
+-- serves: awaits_arrivals; what is sent again and still waits
 create index message_jobs_carrier_retry_waits on public.message_jobs (retry_of)
 where carrier_retries > 0 and status in ('scheduled', 'pending', 'retrying');
 
@@ -131,6 +131,21 @@ comment on function messaging.retry_undelivered(text[], interval[], int) is
   'so long, and at most as often as the message says, else so often; returns the new ones. Once for each '
   'text, however often it is called. Which of Twilio''s codes allow it, the caller knows.';
 
+create function messaging.awaits_arrivals() returns boolean
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+begin
+  return exists (select from messaging.dead_numbers) or exists (
+    select from public.message_jobs
+    where carrier_retries > 0 and status in ('scheduled', 'pending', 'retrying')
+  );
+end
+$$;
+comment on function messaging.awaits_arrivals() is
+  'Whether messaging.note_arrivals could find anything to do.';
+
 -- Twilio may report a text as delivered after it has reported it as undelivered.
 create function messaging.note_arrivals(sids text[]) returns int
 language plpgsql
@@ -140,18 +155,9 @@ as $$
 declare
   canceled int;
 begin
-  if exists (select from messaging.dead_numbers) then
-    delete from messaging.dead_numbers as known
-    using unnest(sids) as told (sid), public.message_jobs as j
-    where j.twilio_sid = any(array[told.sid]) and known.phone = j.recipient_phone;
-  end if;
-
-  if not exists (
-    select from public.message_jobs
-    where carrier_retries > 0 and status in ('scheduled', 'pending', 'retrying')
-  ) then
-    return 0;
-  end if;
+  delete from messaging.dead_numbers as known
+  using unnest(sids) as told (sid), public.message_jobs as j
+  where j.twilio_sid = any(array[told.sid]) and known.phone = j.recipient_phone;
 
   with needless as materialized (
     select later.id
@@ -346,6 +352,7 @@ revoke all on function
   messaging.claim(uuid[], interval),
   messaging.remember_dead(text[], interval),
   messaging.retry_undelivered(text[], interval[], int),
+  messaging.awaits_arrivals(),
   messaging.note_arrivals(text[]),
   messaging.forget_number(text),
   messaging.suppress_dead(uuid[])
@@ -372,7 +379,7 @@ begin
   loop
     execute format(
       'grant execute on function messaging.remember_dead, messaging.retry_undelivered, '
-      'messaging.note_arrivals, messaging.forget_number to %s',
+      'messaging.awaits_arrivals, messaging.note_arrivals, messaging.forget_number to %s',
       grantee
     );
     execute format('grant select, insert, update, delete on messaging.dead_numbers to %s', grantee);

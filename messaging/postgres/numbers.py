@@ -41,12 +41,20 @@ def learn(conn: Postgres, lessons: Lessons) -> None:
     """Writes what receipts teach, in the transaction that recorded them."""
     for name, values in _acts(lessons):
         conn.execute(query("numbers", name), values)
+    if lessons.arrived and conn.execute(query("numbers", "awaits_arrivals")).fetchone() == (True,):
+        conn.execute(query("numbers", "note_arrivals"), {"sids": list(lessons.arrived)})
 
 
 async def learn_async(conn: AsyncConnection[TupleRow], lessons: Lessons) -> None:
     """The same, for asyncio."""
     for name, values in _acts(lessons):
         await conn.execute(query("numbers", name), values)
+    if not lessons.arrived:
+        return
+    # Most receipts say that a text arrived, and mostly nobody is waiting for that.
+    asked = await conn.execute(query("numbers", "awaits_arrivals"))
+    if await asked.fetchone() == (True,):
+        await conn.execute(query("numbers", "note_arrivals"), {"sids": list(lessons.arrived)})
 
 
 def find(conn: Postgres, most: int) -> list[DeadNumber]:
@@ -68,5 +76,3 @@ def _acts(lessons: Lessons) -> Iterator[tuple[str, Mapping[str, object]]]:
     if lessons.again:
         sids, waits = list(lessons.again), list(lessons.again.values())
         yield "retry_undelivered", {"sids": sids, "waits": waits, "most": lessons.retries}
-    if lessons.arrived:
-        yield "note_arrivals", {"sids": list(lessons.arrived)}

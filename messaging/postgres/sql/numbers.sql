@@ -7,6 +7,10 @@ select messaging.remember_dead(%(sids)s::text[], %(lasting)s)
 select new_id
 from messaging.retry_undelivered(%(sids)s::text[], %(waits)s::interval[], %(most)s) as new_id
 
+-- name: awaits_arrivals
+-- Whether it matters to anything that a text has arrived.
+select messaging.awaits_arrivals()
+
 -- name: note_arrivals
 -- These texts have arrived: forgets that their numbers take none, and cancels what repeats them.
 select messaging.note_arrivals(%(sids)s::text[])
