@@ -155,9 +155,18 @@ as $$
 declare
   canceled int;
 begin
+  -- In their order, so that two groups never wait for each other in a circle.
+  with alive as materialized (
+    select known.phone
+    from unnest(sids) as told (sid)
+    join public.message_jobs as j on j.twilio_sid = any(array[told.sid])
+    join messaging.dead_numbers as known on known.phone = j.recipient_phone
+    order by known.phone
+    for update of known
+  )
   delete from messaging.dead_numbers as known
-  using unnest(sids) as told (sid), public.message_jobs as j
-  where j.twilio_sid = any(array[told.sid]) and known.phone = j.recipient_phone;
+  using alive
+  where known.phone = alive.phone;
 
   with needless as materialized (
     select later.id
