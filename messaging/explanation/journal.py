@@ -59,10 +59,8 @@ def _reconciled(event: Event, _: Tell) -> _Said:
     if status in ("pending", "scheduled"):
         return "Twilio was asked and does not have it: it may be sent again.", Tone.PLAIN
     if status == "expired":
-        text = (
-            "Twilio was asked and does not have it. Its deadline has passed: it is not sent again."
-        )
-        return text, Tone.BAD
+        asked = "Twilio was asked and does not have it. " * (reason == "not at Twilio")
+        return f"{asked}Its deadline has passed: it is not sent again.", Tone.BAD
     text = "It is held for a person" if status == "held" else "It was given up in doubt"
     return f"{text}: {reason}.", Tone.DOUBT if status == "held" else Tone.BAD
 

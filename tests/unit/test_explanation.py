@@ -12,6 +12,7 @@ from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
 from messaging.domain.outcome import RetryRules, outcome
 from messaging.explanation.journal import lines
 from messaging.explanation.line import Tone
+from messaging.explanation.outlook import outlook
 from messaging.explanation.standing import standing, why
 from messaging.postgres.messages import Event, Message
 
@@ -343,3 +344,21 @@ def test_what_was_not_sent_says_why() -> None:
     details = {"message": "Its deadline passed before it could be sent."}
     line = standing(message(status="expired", error_details=details), [], tell)
     assert line.text.endswith("Its deadline passed before it could be sent.")
+
+
+@pytest.mark.parametrize(
+    ("different", "ahead", "rate", "said"),
+    [
+        ({}, 601, 10.0, "601 texts in its lane take 1 min at the rate limit: it may expire"),
+        ({}, 600, 10.0, ""),
+        ({}, 10_000, None, ""),
+        ({"expires_at": None}, 10_000, 10.0, ""),
+        ({"status": "sent"}, 10_000, 10.0, ""),
+    ],
+)
+def test_a_deadline_that_the_rate_does_not_allow_is_told(
+    different: Mapping[str, object], ahead: int, rate: float | None, said: str
+) -> None:
+    waiting = message(**{"expires_at": NOON + timedelta(minutes=1), **different})
+    told = outlook(waiting, NOON, ahead, rate)
+    assert (bool(said), True) == (bool(told), said in told)
