@@ -231,7 +231,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (lambda db, _: jobs.expire(db, 100), "message_jobs_expires", 600),
         (lambda db, n: jobs.hurry(db, HOUR, 100 * (n + 1)), "message_jobs_expires", 1500),
         (learn, "message_jobs_sid", 300),
-        (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 3000),
+        (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 4200),
         (lambda db, _: doubts.in_doubt_due(db, MINUTE, 50), "message_jobs_due", 100),
         (lambda db, _: kept.handover_due(db, MINUTE), "message_jobs_due", 2000),
         (
