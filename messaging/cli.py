@@ -17,6 +17,7 @@ from messaging.commands.doors import (
     handing_over,
     looking,
     measuring,
+    numbers,
     proving,
     running,
     series,
@@ -72,6 +73,7 @@ _DOORS = (
     deciding,
     dead,
     consent,
+    numbers,
     templates,
     series,
 )

@@ -121,9 +121,9 @@ def entry_buried(*, queue: str, msg_id: int, reason: str) -> None:
     _log.warning("entry_buried", queue=queue, msg_id=msg_id, reason=reason)
 
 
-def jobs_promoted(*, jobs: int) -> None:
-    """The time of these jobs has come."""
-    _log.info("jobs_promoted", jobs=jobs)
+def jobs_promoted(*, jobs: int, expired: int, hurried: int) -> None:
+    """The time of these jobs has come; that of others is over, or soon will be."""
+    _log.info("jobs_promoted", jobs=jobs, expired=expired, hurried=hurried)
 
 
 def jobs_swept(*, jobs: int) -> None:

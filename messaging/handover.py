@@ -12,11 +12,12 @@ from messaging.domain.answers import Canceling, Listed
 from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.receipt import Receipt
 from messaging.domain.review import sift
-from messaging.postgres import jobs, kept, messages
+from messaging.postgres import jobs, kept
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
 from messaging.steps.claiming import with_standing
+from messaging.steps.learning import record
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import Attempt, announce, send_claims
 from messaging.steps.settling import settle
@@ -133,5 +134,5 @@ def _follow_one(rt: Runtime, job_id: JobId, sid: Sid) -> bool:
         return False
     receipt = Receipt(sid=sid, status=answer.status, job_id=job_id, error_code=answer.error_code)
     with rt.db.connection() as conn:
-        messages.record_receipts(conn, [receipt])
+        record(conn, [receipt], rt.settings)
     return True

@@ -58,11 +58,7 @@ class Messaging:
         """
         self._settings = settings or load()
         self._pool: ConnectionPool[Postgres] = connect.pool(self._settings)
-        self._defaults = Defaults(
-            max_retries=self._settings.max_retries,
-            idempotency_ttl=timedelta(seconds=self._settings.idempotency_ttl),
-            dedupe_window=timedelta(seconds=self._settings.dedupe_window),
-        )
+        self._defaults = Defaults.of(self._settings)
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +133,8 @@ class Messaging:
     def reschedule(self, id: UUID, scheduled_for: datetime, *, conn: Postgres | None = None) -> str:
         """Moves a message that has not gone out to another time, which needs a time zone.
 
-        Returns `rescheduled`, `rescheduling` (Twilio keeps it and is asked to give it back) or
-        `too_late`. Raises NotFound and Refused.
+        Returns `rescheduled`, `rescheduling` (Twilio keeps it and is asked to give it back),
+        `past_deadline` (it would expire before) or `too_late`. Raises NotFound and Refused.
         """
         if scheduled_for.tzinfo is None:
             raise Refused("The new time has no time zone: use an aware datetime.")

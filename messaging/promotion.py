@@ -1,7 +1,12 @@
-"""Promotes jobs whose time has come into their queues."""
+"""Promotes jobs whose time has come into their queues, and ends those whose time is over."""
+
+from collections.abc import Callable
+from datetime import timedelta
 
 from messaging import events
+from messaging.expiring import hurried_at_once
 from messaging.postgres import jobs
+from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 
 _BATCH = 5000
@@ -10,14 +15,33 @@ _MOST = 100_000
 
 
 def promote(rt: Runtime) -> int:
-    """Puts due jobs into their queues and returns how many. Any number may run at once."""
-    promoted = 0
-    while promoted < _MOST:
+    """Puts due jobs into their queues and returns how many. Any number may run at once.
+
+    What is past its deadline expires instead, wherever it waits; what is close to it overtakes.
+    """
+    expired = _in_batches(rt, jobs.expire)
+    promoted = _in_batches(rt, jobs.promote)
+    hurried = _hurry(rt)
+    if expired or promoted or hurried:
+        events.jobs_promoted(jobs=promoted, expired=expired, hurried=hurried)
+    return promoted
+
+
+def _in_batches(rt: Runtime, act: Callable[[Postgres, int], int]) -> int:
+    done = 0
+    while done < _MOST:
         with rt.db.connection() as conn:
-            batch = jobs.promote(conn, _BATCH)
-        promoted += batch
+            batch = act(conn, _BATCH)
+        done += batch
         if batch < _BATCH:
             break
-    if promoted:
-        events.jobs_promoted(jobs=promoted)
-    return promoted
+    return done
+
+
+def _hurry(rt: Runtime) -> int:
+    within = timedelta(seconds=rt.settings.hurry_within)
+    if not within:
+        return 0
+    most = hurried_at_once(rt.settings.sends_per_second)
+    with rt.db.connection() as conn:
+        return jobs.hurry(conn, within, most)

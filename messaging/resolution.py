@@ -10,6 +10,7 @@ from messaging.domain.receipt import Receipt
 from messaging.errors import Refused
 from messaging.postgres import decisions, messages
 from messaging.runtime import Runtime
+from messaging.steps.learning import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,5 +67,5 @@ def _write(rt: Runtime, wish: Wish, listed: Listed | None) -> Answer:
         answer = decisions.resolve(conn, wish)
         if answer is Answer.SENT and listed:
             known = Receipt(sid=listed.sid, status=listed.status, error_code=listed.error_code)
-            messages.record_receipts(conn, [known])
+            record(conn, [known], rt.settings)
     return answer

@@ -23,6 +23,7 @@ from pydantic import (
 
 from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
+from messaging.expiring import ExpirySettings
 from messaging.keeping import KeepingSettings, ReplicaSettings
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
@@ -46,6 +47,7 @@ class Settings(
     ConsentSettings,
     KeepingSettings,
     HourSettings,
+    ExpirySettings,
     DraftSettings,
     WorkSettings,
     RetrySettings,

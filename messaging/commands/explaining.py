@@ -14,14 +14,15 @@ from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import TONES, of_status
 from messaging.commands.tables import grid
-from messaging.domain.job import JobId
+from messaging.domain.job import JobId, Lane
 from messaging.domain.phone import mask
 from messaging.domain.wording import hide_numbers, plain
 from messaging.errors import NotFound
 from messaging.explanation.journal import lines
 from messaging.explanation.line import Line, Tell
+from messaging.explanation.outlook import outlook
 from messaging.explanation.standing import standing
-from messaging.postgres import figures, messages
+from messaging.postgres import figures, messages, queues
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Event, Message
 from messaging.settings import load
@@ -42,22 +43,33 @@ class Explained:
 def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
 
-    def find(conn: Postgres) -> tuple[Message, list[Event], datetime] | None:
+    def find(conn: Postgres) -> tuple[Message, list[Event], int, datetime] | None:
         message = messages.show(conn, JobId(id))
         if message is None:
             return None
-        return message, messages.events(conn, JobId(id)), figures.versions(conn).clock
+        events = messages.events(conn, JobId(id))
+        return message, events, _ahead(conn, message), figures.versions(conn).clock
 
-    found = look(screen, load(), find).value
+    settings = load()
+    found = look(screen, settings, find).value
     if found is None:
         raise NotFound(f"There is no message {id}.")
-    message, events, now = found
+    message, events, ahead, now = found
+    tell = moments.iso if screen.json else moments.local(now)
+    told = _explained(message, events, tell, full=full)
+    expected = outlook(message, now, ahead, settings.sends_per_second)
+    told = replace(told, standing=replace(told.standing, text=told.standing.text + expected))
     if screen.json:
-        screen.show(_explained(message, events, moments.iso, full=full))
+        screen.show(told)
         return ExitCode.OK
-    told = _explained(message, events, moments.local(now), full=full)
     screen.show(None, "", _heading(told), "", _journal(told), "", _standing(told), "")
     return ExitCode.OK
+
+
+def _ahead(conn: Postgres, message: Message) -> int:
+    """How many entries its lane's queue has."""
+    lane = Lane.of(message.priority)
+    return next((depth.queue_length for depth in queues.depths(conn) if depth.lane == lane), 0)
 
 
 def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: bool) -> Explained:

@@ -47,6 +47,14 @@ def wall_clock(text: str, name: str) -> datetime:
     return time
 
 
+def later(text: str, start: datetime, name: str) -> datetime:
+    """The time so long after another one: `10m`, `1h30m`. Raises Refused."""
+    written = text.strip().removeprefix("+")
+    if not _AHEAD.fullmatch(f"+{written}"):
+        raise Refused(f"{name} {plain(written)[:40]!r} is no length of time: write 10m, or 1h30m.")
+    return moment(f"+{written}", start, name)
+
+
 def past(text: str, now: datetime, name: str) -> datetime:
     """The time that somebody wrote, which has been: ISO 8601, or `-10m`, `-1h30m` from now.
 

@@ -1,7 +1,7 @@
 """`messaging send`: one message handed over, and followed where asked for."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from messaging.commands import moments
 from messaging.commands.categories import category
@@ -32,6 +32,8 @@ class Wish:
     template: str | None
     variables: tuple[str, ...]
     at: str | None
+    expires_at: str | None
+    expires_in: str | None
     priority: int
     media_urls: tuple[str, ...]
     idempotency_key: str | None
@@ -86,12 +88,14 @@ def send(screen: Screen, wish: Wish, timeout: float | None) -> ExitCode:
 
 def _draft(wish: Wish, conn: Postgres) -> Draft:
     now = figures.versions(conn).clock
+    scheduled_for = moments.moment(wish.at, now, "--at") if wish.at else None
     return Draft(
         to=wish.to,
         body=wish.body,
         template=wish.template,
         variables=pairs(wish.variables, "--var"),
-        scheduled_for=moments.moment(wish.at, now, "--at") if wish.at else None,
+        scheduled_for=scheduled_for,
+        expires_at=_deadline(wish, now, scheduled_for or now),
         priority=wish.priority,
         media_urls=wish.media_urls,
         idempotency_key=wish.idempotency_key,
@@ -99,6 +103,16 @@ def _draft(wish: Wish, conn: Postgres) -> Draft:
         local_time=moments.wall_clock(wish.local_time, "--local") if wish.local_time else None,
         time_zone=wish.zone,
     )
+
+
+def _deadline(wish: Wish, now: datetime, sent_at: datetime) -> datetime | None:
+    if wish.expires_at and wish.expires_in:
+        raise Refused("--expires-at and --expires-in say the same: give one of them.")
+    if wish.expires_at:
+        return moments.moment(wish.expires_at, now, "--expires-at")
+    if wish.expires_in:
+        return moments.later(wish.expires_in, sent_at, "--expires-in")
+    return None
 
 
 def _ended(screen: Screen, answer: Enqueued, message: Message, timeout: float) -> ExitCode:

@@ -38,6 +38,7 @@ class Shown:
     lane: str
     priority: int
     scheduled_for: datetime | None
+    expires_at: datetime | None
     attempt: int
     retry_count: int
     max_retries: int
@@ -82,6 +83,7 @@ def _shown(message: Message, *, full: bool) -> Shown:
         lane=Lane.of(message.priority),
         priority=message.priority,
         scheduled_for=message.scheduled_for,
+        expires_at=message.expires_at,
         attempt=message.attempt,
         retry_count=message.retry_count,
         max_retries=message.max_retries,
@@ -111,6 +113,7 @@ def _rows(shown: Shown, tell: Tell) -> list[tuple[str, Text]]:
     times = (
         ("handed over", shown.created_at),
         ("scheduled for", shown.scheduled_for),
+        ("expires", shown.expires_at),
         ("sent", shown.sent_at),
         ("delivered", shown.delivered_at),
         ("looked at next", shown.due_at),

@@ -27,7 +27,7 @@ _SAID: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """What `--json` prints; `result` is `too_late` where nothing could be changed."""
+    """What `--json` prints; `result` is `too_late` or `past_deadline` where nothing was changed."""
 
     id: UUID
     result: str
@@ -69,6 +69,10 @@ def _say(screen: Screen, message: Message, result: str, now: datetime) -> ExitCo
                 scheduled_for=message.scheduled_for,
             )
         )
+    if result == "past_deadline" and message.expires_at:
+        until = tell(message.expires_at)
+        screen.bad(f"It is not moved: its deadline, {until}, would come first.")
+        return ExitCode.UNSUCCESSFUL
     if result not in _SAID:
         sentence = hide_numbers(standing(message, [], tell).text)
         screen.bad(f"It is too late to change it. {sentence}")

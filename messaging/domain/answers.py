@@ -20,7 +20,8 @@ class Outgoing:
     `write_before` is a reading of `time.monotonic()` in seconds: a request that has not begun
     to be written by then must not be written at all, because the claim may have run out, or its
     slot. It is not begun before `write_after`, a reading of the same clock; 0 is at once.
-    `send_at` asks Twilio to keep the text until then (native scheduling).
+    `send_at` asks Twilio to keep the text until then (native scheduling); `good_until`, another
+    reading of that clock, not to send it any more from then on.
     """
 
     job_id: JobId
@@ -31,6 +32,7 @@ class Outgoing:
     send_at: datetime | None = None
     write_before: float
     write_after: float = 0.0
+    good_until: float | None = None
 
     @property
     def late_wait(self) -> timedelta:

@@ -35,6 +35,7 @@ class Doubt:
     claimed_at: datetime
     age: timedelta
     send_in: timedelta | None
+    expires_in: timedelta | None = None
 
     @property
     def since(self) -> datetime:
@@ -141,10 +142,23 @@ def by_policy(doubt: Doubt, default: InDoubtPolicy) -> Outcome | None:
 
 
 def _again(doubt: Doubt, reason: str) -> Outcome:
-    """Sent once more: at once, or at its time where that is still to come."""
+    """Sent once more, at once or at its time where that is still to come; not past its deadline."""
+    if doubt.expires_in is not None and doubt.expires_in <= (doubt.send_in or timedelta(0)):
+        return _too_late(doubt, reason)
     if doubt.send_in is not None:
         return _settled(doubt, Status.SCHEDULED, reason, due_in=doubt.send_in)
     return _settled(doubt, Status.PENDING, reason, due_in=timedelta(0))
+
+
+def _too_late(doubt: Doubt, reason: str) -> Outcome:
+    return Outcome(
+        job_id=doubt.id,
+        attempt=doubt.attempt,
+        status=Status.EXPIRED,
+        error_details={"message": "Its deadline passed while it was in doubt."},
+        kind="reconciled",
+        details={"answer": "not found", "reason": reason},
+    )
 
 
 def _settled(doubt: Doubt, status: Status, reason: str, due_in: timedelta | None = None) -> Outcome:

@@ -17,6 +17,7 @@ PRIORITIES = range(-100, 101)
 RETRIES = range(21)
 LIFETIMES = (timedelta(seconds=1), timedelta(days=3650))
 """How long an idempotency key may name its message, shortest and longest."""
+CARRIER_RETRIES = range(4)
 WINDOWS = (timedelta(0), timedelta(days=365))
 """How far two texts that are alike may be kept apart."""
 
@@ -33,6 +34,9 @@ class Draft:
     Of two drafts with one `idempotency_key` the first counts, for the time of `idempotency_ttl`; of
     two that say the same to the same number for the same user, that of which the other comes within
     its `dedupe_window`. None is the settings' default; no window (0) lets it go out in any case.
+
+    What cannot be sent before `expires_at`, which needs a time zone too, is not sent any more.
+    `max_carrier_retries` is how often a text that a carrier could not deliver is sent again.
     """
 
     to: str
@@ -49,6 +53,8 @@ class Draft:
     idempotency_key: str | None = None
     idempotency_ttl: timedelta | None = None
     dedupe_window: timedelta | None = None
+    expires_at: datetime | None = None
+    max_carrier_retries: int | None = None
     id: UUID | None = None
     category: Category | None = None
     time_zone: str | None = None
@@ -91,6 +97,8 @@ class Prepared:
     idempotency_key: str | None
     idempotency_ttl: timedelta | None
     dedupe_window: timedelta | None
+    expires_at: datetime | None
+    max_carrier_retries: int | None
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
@@ -112,6 +120,7 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
     clock = wall_clock(phone, draft.time_zone, draft.local_time)
     if clock.instant and draft.scheduled_for is not None:
         raise Refused("Both scheduled_for and local_time are given: give one of them.")
+    scheduled_for = clock.instant or fields.with_zone(draft.scheduled_for, "scheduled_for")
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
@@ -119,15 +128,19 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         message_content=content,
         template_id=template.id if template else None,
         template_vars=fields.json_object(draft.variables, "variables"),
-        scheduled_for=clock.instant or fields.with_zone(draft.scheduled_for),
+        scheduled_for=scheduled_for,
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
-        max_retries=_retries(draft.max_retries),
+        max_retries=_optional(draft.max_retries, RETRIES, "max_retries"),
         metadata=fields.json_object(draft.metadata, "metadata"),
         media_urls=media_urls,
         in_doubt_policy=_policy(draft.in_doubt_policy),
         idempotency_key=fields.key(draft.idempotency_key),
         idempotency_ttl=_lifetime(draft),
         dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
+        expires_at=_deadline(draft.expires_at, scheduled_for),
+        max_carrier_retries=_optional(
+            draft.max_carrier_retries, CARRIER_RETRIES, "max_carrier_retries"
+        ),
         encoding=size.encoding,
         segments=1 if media_urls else size.parts,
         category=_category(draft.category) or (template.category if template else None),
@@ -185,8 +198,15 @@ def _lifetime(draft: Draft) -> timedelta | None:
     return lifetime
 
 
-def _retries(value: int | None) -> int | None:
-    return None if value is None else fields.whole(value, RETRIES, "max_retries")
+def _deadline(given: datetime | None, scheduled_for: datetime | None) -> datetime | None:
+    deadline = fields.with_zone(given, "expires_at")
+    if deadline and scheduled_for and deadline <= scheduled_for:
+        raise Refused("expires_at must be after scheduled_for: it could never be sent.")
+    return deadline
+
+
+def _optional(value: int | None, allowed: range, name: str) -> int | None:
+    return None if value is None else fields.whole(value, allowed, name)
 
 
 def _policy(chosen: InDoubtPolicy | None) -> InDoubtPolicy | None:

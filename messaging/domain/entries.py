@@ -33,6 +33,9 @@ _DRAFT_FIELDS = (
     "category",
     "time_zone",
     "local_time",
+    "expires_at",
+    "expires_in",
+    "max_carrier_retries",
 )
 
 

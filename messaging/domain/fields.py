@@ -64,14 +64,14 @@ def json_object(value: Mapping[str, object], name: str) -> Mapping[str, object]:
     return value
 
 
-def with_zone(moment: datetime | None) -> datetime | None:
+def with_zone(moment: datetime | None, name: str) -> datetime | None:
     """The time if it says in which time zone it is."""
     if moment is None:
         return None
     if not isinstance(moment, datetime):
-        raise Refused(f"scheduled_for is a {type(moment).__name__}: give a datetime with a zone.")
+        raise Refused(f"{name} is a {type(moment).__name__}: give a datetime with a zone.")
     if moment.utcoffset() is None:
-        raise Refused("scheduled_for has no time zone: give one, for example UTC.")
+        raise Refused(f"{name} has no time zone: give one, for example UTC.")
     return moment
 
 

@@ -61,6 +61,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
             Status.HELD,
             Status.FAILED,
             Status.CANCELED,
+            Status.EXPIRED,
         }
     ),
     Status.HELD: frozenset(
@@ -122,7 +123,8 @@ class Claim:
     `send_at` is set where Twilio is to keep the text until then (native scheduling), and
     `send_in` says how far ahead that is on the database's clock; `expires_in` says it of the
     deadline, and is negative where that has passed. `said` is what the recipient said last about
-    being texted. `in_doubt_policy` is the job's, or else its template's.
+    being texted, `dead_code` what a carrier reported of a number that takes no texts.
+    `in_doubt_policy` is the job's, or else its template's.
     """
 
     id: JobId
@@ -143,3 +145,4 @@ class Claim:
     claimed_at: datetime | None = None
     """By the database's clock."""
     urgent: bool = False
+    dead_code: int | None = None

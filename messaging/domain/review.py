@@ -41,7 +41,12 @@ Objection = Expire | Suppress | Defer
 
 def review(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return _opted_out(claim) or _too_late(claim) or _at_quiet_hour(claim, quiet_hours)
+    return (
+        _opted_out(claim)
+        or _too_late(claim)
+        or _dead_number(claim)
+        or _at_quiet_hour(claim, quiet_hours)
+    )
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -100,6 +105,13 @@ def _at_quiet_hour(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
     if claim.expires_in is not None and claim.expires_in <= due_in:
         return Expire(reason=f"Its deadline comes before it may go out. {quiet.sentence}")
     return Defer(rule="quiet_hours", reason=quiet.sentence, due_in=due_in)
+
+
+def _dead_number(claim: Claim) -> Objection | None:
+    if claim.dead_code is None:
+        return None
+    reason = f"The number takes no texts: a carrier reported {claim.dead_code}."
+    return Suppress(rule="dead_number", reason=reason)
 
 
 def _withheld(

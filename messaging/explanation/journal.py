@@ -58,6 +58,9 @@ def _reconciled(event: Event, _: Tell) -> _Said:
         return f"{who} has it{_said(event)}.", Tone.GOOD
     if status in ("pending", "scheduled"):
         return "Twilio was asked and does not have it: it may be sent again.", Tone.PLAIN
+    if status == "expired":
+        asked = "Twilio was asked and does not have it. " * (reason == "not at Twilio")
+        return f"{asked}Its deadline has passed: it is not sent again.", Tone.BAD
     text = "It is held for a person" if status == "held" else "It was given up in doubt"
     return f"{text}: {reason}.", Tone.DOUBT if status == "held" else Tone.BAD
 
@@ -125,6 +128,17 @@ def _recalled(event: Event, _: Tell) -> _Said:
     return f"Twilio dropped it: {after}.", Tone.PLAIN
 
 
+def _carrier_retry(event: Event, _: Tell) -> _Said:
+    code, reason = event.details.get("code"), _word(event, "reason")
+    if reason == "arrived":
+        return "The text that it repeats has arrived after all: it is canceled.", Tone.GOOD
+    if original := _word(event, "of"):
+        return f"It repeats {original}, which the carrier could not deliver ({code}).", Tone.PLAIN
+    if reason == "deadline":
+        return "It is not sent again: its deadline would have passed.", Tone.BAD
+    return f"It is sent again for that ({code}), as {_word(event, 'as')}.", Tone.PLAIN
+
+
 def _always(text: str, tone: Tone = Tone.PLAIN) -> Callable[[Event, Tell], _Said]:
     return lambda _event, _tell: (text, tone)
 
@@ -143,6 +157,8 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "late_answer": _late,
     "refused": _refused,
     "swept": _swept,
+    "expired": _always("It waited until its deadline had passed, and is not sent.", Tone.BAD),
+    "carrier_retry": _carrier_retry,
     "canceled": _always("It was canceled."),
     "canceling": _canceling,
     "suppressed": _withdrawn,

@@ -11,6 +11,7 @@ from messaging.twilio.codes import explain
 
 _ON_THE_PHONE = ("delivered", "read")
 _UNDELIVERED = ("undelivered", "failed")
+_MAY_EXPIRE = ("scheduled", "pending", "retrying", "in_doubt", "held")
 
 
 def standing(message: Message, events: Sequence[Event], tell: Tell) -> Line:
@@ -18,7 +19,14 @@ def standing(message: Message, events: Sequence[Event], tell: Tell) -> Line:
     if message.status == "scheduled" and events and events[-1].kind == "canceling":
         return Line(text="Twilio keeps it, and is being asked to drop it.", tone=Tone.DOUBT)
     text, tone = _STATUSES[message.status](message, tell)
-    return Line(text=text, tone=tone)
+    return Line(text=text + _deadline(message, tell), tone=tone)
+
+
+def _deadline(message: Message, tell: Tell) -> str:
+    """What its deadline means for one that still waits, or may wait again."""
+    if message.expires_at is None or message.status not in _MAY_EXPIRE:
+        return ""
+    return f" It is not sent any more from {tell(message.expires_at)} on."
 
 
 def why(message: Message) -> str:
@@ -89,7 +97,12 @@ def _failed(message: Message, _: Tell) -> tuple[str, Tone]:
 
 
 def _is_not_sent(because: str) -> Callable[[Message, Tell], tuple[str, Tone]]:
-    return lambda _message, _tell: (f"It is not sent: {because}.", Tone.BAD)
+    def say(message: Message, _: Tell) -> tuple[str, Tone]:
+        reason = why(message)
+        details = f" {_ended(reason)}" if reason else ""
+        return f"It is not sent: {because}.{details}", Tone.BAD
+
+    return say
 
 
 def _suppressed(message: Message, _: Tell) -> tuple[str, Tone]:

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from psycopg.rows import tuple_row
 
 from messaging.domain.draft import Prepared
+from messaging.domain.job import Lane
 from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Enqueued
 from messaging.postgres.named import query
+from messaging.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,18 @@ class Defaults:
     max_retries: int = 3
     idempotency_ttl: timedelta | None = None
     dedupe_window: timedelta | None = None
+    lifetimes: Mapping[Lane, timedelta] = field(default_factory=dict)
+    """After how long what has no deadline of its own expires, by lane."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Defaults":
+        """What the settings say."""
+        return cls(
+            max_retries=settings.max_retries,
+            idempotency_ttl=timedelta(seconds=settings.idempotency_ttl),
+            dedupe_window=timedelta(seconds=settings.dedupe_window),
+            lifetimes=settings.lifetimes,
+        )
 
 
 def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) -> list[Enqueued]:
@@ -33,7 +47,8 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) 
     """
     if not drafts:
         return []
-    columns = _columns(list(drafts.values()), defaults)
+    given = list(drafts.values())
+    columns = {**_columns(given, defaults), **_limits(given, defaults)}
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
     positions = list(drafts)
@@ -72,11 +87,28 @@ def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | 
         "in_doubt_policy": arrays.optional([draft.in_doubt_policy for draft in drafts]),
         "idempotency_key": arrays.optional([draft.idempotency_key for draft in drafts]),
         "segments": arrays.numbers([draft.segments for draft in drafts]),
+    }
+
+
+def _limits(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:
+    """The columns of how long a draft counts, in the same shape."""
+    return {
         "idempotency_ttl": arrays.optional(
             [_lifetime(draft, defaults.idempotency_ttl) for draft in drafts]
         ),
         "dedupe_window": arrays.optional(
             [_window(draft, defaults.dedupe_window) for draft in drafts]
+        ),
+        "expires_at": arrays.optional(
+            [draft.expires_at.isoformat() if draft.expires_at else None for draft in drafts]
+        ),
+        "lifetime": arrays.optional(
+            [_span(defaults.lifetimes.get(Lane.of(draft.priority))) for draft in drafts]
+        )
+        if defaults.lifetimes
+        else None,
+        "max_carrier_retries": arrays.optional(
+            [_written(draft.max_carrier_retries) for draft in drafts]
         ),
     }
 
@@ -95,6 +127,10 @@ def _window(draft: Prepared, default: timedelta | None) -> str | None:
     if draft.dedupe_window is None and draft.idempotency_key is not None:
         return None
     return _span(default if draft.dedupe_window is None else draft.dedupe_window)
+
+
+def _written(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _span(time: timedelta | None) -> str | None:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
-from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Phone, Status
+from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Lane, Phone, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres.named import query
 
@@ -137,8 +137,13 @@ def unprepared_soon(
     return [JobId(id) for (id,) in rows]
 
 
-def prepare(conn: Postgres, id: JobId, prepared: Prepared) -> JobId | None:
-    """Writes what preparation found; None where the job was prepared or withdrawn meanwhile."""
+def prepare(
+    conn: Postgres, id: JobId, prepared: Prepared, lifetimes: Mapping[Lane, timedelta]
+) -> JobId | None:
+    """Writes what preparation found; None where the job was prepared or withdrawn meanwhile.
+
+    A job without a deadline gets its lane's.
+    """
     row = conn.execute(
         query("jobs", "prepare"),
         {
@@ -146,6 +151,8 @@ def prepare(conn: Postgres, id: JobId, prepared: Prepared) -> JobId | None:
             "recipient_phone": prepared.recipient_phone,
             "message_content": prepared.message_content,
             "segments": prepared.segments,
+            "urgent_lifetime": lifetimes.get(Lane.URGENT),
+            "normal_lifetime": lifetimes.get(Lane.NORMAL),
         },
     ).fetchone()
     return JobId(row[0]) if row else None
@@ -185,6 +192,16 @@ def promote(conn: Postgres, most: int) -> int:
     return _number(conn, "promote", {"most": most})
 
 
+def expire(conn: Postgres, most: int) -> int:
+    """Ends waiting jobs whose deadline has passed, at most so many; how many it were."""
+    return _number(conn, "expire", {"most": most})
+
+
+def hurry(conn: Postgres, within: timedelta, most: int) -> int:
+    """Puts jobs that expire so soon into the urgent queue while that is shorter than so many."""
+    return _number(conn, "hurry", {"within": within, "most": most})
+
+
 def restore_entries(conn: Postgres, older_than: timedelta) -> int:
     """Gives pending jobs whose queue entry is gone a new one; how many it were."""
     return _number(conn, "restore_entries", {"older_than": older_than.total_seconds()})
@@ -217,6 +234,7 @@ def _claim(
     time_zone: str | None,
     claimed_at: datetime,
     urgent: bool,
+    dead_code: int | None,
 ) -> Claim:
     return Claim(
         id=JobId(id),
@@ -235,4 +253,5 @@ def _claim(
         time_zone=time_zone,
         claimed_at=claimed_at,
         urgent=urgent,
+        dead_code=dead_code,
     )

@@ -49,6 +49,9 @@ class Message:
     due_at: datetime | None
     time_zone: str | None
     local_time: datetime | None
+    expires_at: datetime | None = None
+    max_carrier_retries: int | None = None
+    carrier_retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ def cancel(conn: Postgres, id: JobId) -> str:
 
 
 def reschedule(conn: Postgres, id: JobId, scheduled_for: datetime) -> str:
-    """Moves a message: `rescheduled`, `rescheduling`, `too_late` or `not_found`."""
+    """Moves a message: `rescheduled`, `rescheduling`, `past_deadline`, `too_late`, `not_found`."""
     row = conn.execute(
         query("jobs", "reschedule"), {"id": id, "scheduled_for": scheduled_for}
     ).fetchone()

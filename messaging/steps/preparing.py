@@ -47,7 +47,7 @@ def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
 
 def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> int | None:
     """Writes what was prepared; the segments if it may go out now, at this hour."""
-    if jobs.prepare(conn, row.id, prepared) is None:
+    if jobs.prepare(conn, row.id, prepared, rt.settings.lifetimes) is None:
         return None
     whom = replace(recipient(prepared), urgent=row.priority > URGENT_ABOVE)
     wait = rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))

@@ -15,6 +15,8 @@ _PAUSE = timedelta(seconds=30)
 """How long nothing is sent after Twilio refused our credentials or our sender."""
 _BREATHER = timedelta(seconds=5)
 """How long nothing is sent after no connection to Twilio could be made."""
+_LEAST = 1.0
+"""Seconds before its deadline in which a text is not written any more: Twilio counts whole ones."""
 _ANY_TIME: Mapping[JobId, tuple[float, float]] = MappingProxyType({})
 
 
@@ -43,13 +45,13 @@ def send_claims(
     answers arrive.
 
     No request is begun after `write_before`, a reading of the monotonic clock, nor after a text's
-    own deadline. Urgent ones go
-    before others that wait for room in the gateway.
+    own deadline, which Twilio is told. Urgent ones go before others that wait for room in the
+    gateway.
     """
     by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
     texts = [
-        _outgoing(claim, _latest(claim, claimed_at, write_before), slots.get(claim.id))
+        _outgoing(claim, write_before, _good_until(claim, claimed_at), slots.get(claim.id))
         for claim in claims
     ]
     for answers in rt.twilio.send(texts, urgent=urgent):
@@ -80,14 +82,15 @@ def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
     events.sending_paused(seconds=time.total_seconds(), reason=reason)
 
 
-def _latest(claim: Claim, claimed_at: float, write_before: float) -> float:
-    if claim.expires_in is None:
-        return write_before
-    return min(write_before, claimed_at + claim.expires_in.total_seconds())
+def _good_until(claim: Claim, claimed_at: float) -> float | None:
+    return claimed_at + claim.expires_in.total_seconds() if claim.expires_in is not None else None
 
 
-def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:
+def _outgoing(
+    claim: Claim, write_before: float, good_until: float | None, slot: Slot | None
+) -> Outgoing:
     start, end = slot or (0.0, write_before)
+    latest = write_before if good_until is None else good_until - _LEAST
     return Outgoing(
         job_id=claim.id,
         attempt=claim.attempt,
@@ -95,8 +98,9 @@ def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:
         body=claim.message_content,
         media_urls=claim.media_urls,
         send_at=claim.send_at,
-        write_before=min(write_before, end),
+        write_before=min(write_before, end, latest),
         write_after=start,
+        good_until=good_until,
     )
 
 

@@ -49,6 +49,21 @@ def explain(code: int) -> str:
     return known.meaning if known else f"Twilio's error {code}, which is not known here."
 
 
+def takes_no_texts(code: int | None) -> bool:
+    """Whether a callback with this code says that the number takes no texts at all."""
+    known = CODES.get(code) if code is not None else None
+    return known is not None and known.dead_number
+
+
+def carrier_wait(code: int | None) -> timedelta | None:
+    """After how long, at the soonest, a text may be sent again of which a callback brought this
+    code; None where it may not."""
+    known = CODES.get(code) if code is not None else None
+    if known is None or not known.retry_allowed:
+        return None
+    return known.wait or timedelta(0)
+
+
 def page(code: int) -> str:
     """The address of Twilio's own page about a code."""
     return f"https://www.twilio.com/docs/api/errors/{code}"

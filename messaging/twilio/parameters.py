@@ -1,5 +1,6 @@
 """The form of a create request (Twilio's Messages resource) for a text of ours."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,10 @@ CALLBACK_RETRIES = "rc=3&rp=all"
 """Twilio tries a webhook once more, and on connect failure only; this asks for three more tries
 after any failure. It travels as the URL's fragment and is not part of what is signed
 (Twilio, "Webhooks connection overrides")."""
+
+
+LONGEST_VALIDITY = 36_000
+"""Seconds: the most that Twilio takes as ValidityPeriod, and what it assumes without one."""
 
 
 class NeedsMessagingService(ValueError):
@@ -58,6 +63,8 @@ class Sender:
             )
         if text.send_at is not None:
             form |= self._schedule(text.send_at)
+        elif text.good_until is not None:
+            form |= validity(text.good_until - time.monotonic())
         return form
 
     def _schedule(self, send_at: datetime) -> Form:
@@ -69,6 +76,14 @@ class Sender:
         # Twilio's times have no fractions: rounded up, so that no text comes before its time.
         whole = send_at.astimezone(UTC) + timedelta(microseconds=-send_at.microsecond % 1_000_000)
         return {"ScheduleType": "fixed", "SendAt": whole.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def validity(left: float) -> Form:
+    """How long Twilio may keep a text in its queue: the seconds that are left, rounded down.
+
+    What has more time than Twilio gives anything is sent without.
+    """
+    return {} if left > LONGEST_VALIDITY else {"ValidityPeriod": str(max(1, int(left)))}
 
 
 def callback_url(url: str, job_id: JobId, attempt: int) -> str:

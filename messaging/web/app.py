@@ -39,7 +39,7 @@ def build(settings: Settings) -> FastAPI:
     meters = Meters()
     pool = connect.async_pool(settings)
     redis = health.redis_client(settings.redis_url.get_secret_value())
-    collector = Collector(_recorder(pool, meters))
+    collector = Collector(_recorder(pool, meters, settings))
     callback = callbacks.StatusCallback(settings, collector, meters)
     rt = runtime.build(settings)
     texts = Collector(_keeper(pool))
@@ -109,10 +109,10 @@ def _keeper(pool: health.Pool) -> Record[Inbound]:
     return keep
 
 
-def _recorder(pool: health.Pool, meters: Meters) -> Record[Receipt]:
+def _recorder(pool: health.Pool, meters: Meters, settings: Settings) -> Record[Receipt]:
     async def record(group: Sequence[Receipt]) -> None:
         try:
-            fresh = await receipts.record(pool, group)
+            fresh = await receipts.record(pool, group, settings)
         except connect.AWAY as error:
             # Not the error's own text: Postgres may quote a row in it.
             raise Unreachable(f"no receipt was recorded ({type(error).__name__})") from None

@@ -1,6 +1,7 @@
 """What we write is what the official package writes: byte by byte, for every kind of text."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
     "with pictures": ({}, {"media_urls": ("https://example.com/a b?c=d", "https://example.com/é")}),
     "a picture alone": ({}, {"body": "", "media_urls": ("https://example.com/a.png",)}),
     "with an API key": (KEY, {}),
+    "with a deadline": ({}, {"good_until": time.monotonic() + 7200}),
 }
 
 
@@ -65,6 +67,8 @@ def _arguments(form: Form) -> dict[str, Any]:
     given: dict[str, Any] = {names[name]: form[name] for name in form.keys() & names.keys()}
     if "SmartEncoded" in form:
         given["smart_encoded"] = False
+    if "ValidityPeriod" in form:
+        given["validity_period"] = form["ValidityPeriod"]
     if "SendAt" in form:
         given["send_at"] = NOON
     return given

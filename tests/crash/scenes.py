@@ -42,6 +42,7 @@ class Scene:
     moment: Moment = Moment.STATEMENT
     rules: Sequence[Rule] = ()
     policy: InDoubtPolicy | None = None
+    carrier_retries: int | None = None
 
 
 class Play:
@@ -71,6 +72,7 @@ class Play:
                 body=self.body(name),
                 priority=priority,
                 in_doubt_policy=self.scenes[name].policy,
+                max_carrier_retries=self.scenes[name].carrier_retries,
                 scheduled_for=scheduled_for,
             )
             (answer,) = self.stack.messaging.enqueue_many([draft])

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from messaging.local.listening import is_healthy
+from messaging.local.simulator import Kind, Rule
 from tests.crash.caller import NAME as CALLER
 from tests.crash.endings import Ending, assert_ends, assert_nothing_is_left
 from tests.crash.gates import Gates, Moment
@@ -30,12 +31,24 @@ RECEIPTS = {
 }
 
 
-@pytest.mark.parametrize("name", RECEIPTS)
-def test_a_receipt_whose_web_process_is_killed_is_recorded_once(
-    stack: Stack, gates: Gates, name: str
-) -> None:
+UNDELIVERED = Rule(kind=Kind.UNDELIVERED, code=30003, count=1)
+REPEATED = Ending(delivery="undelivered", journal=("settled", "carrier_retry"))
+FAILURES = {
+    "in the record of a failure": Scene(
+        change="receipt undelivered", rules=[UNDELIVERED], carrier_retries=1, ending=REPEATED
+    ),
+    "as the record of a failure commits": Scene(
+        change="receipt undelivered",
+        moment=Moment.COMMIT,
+        rules=[UNDELIVERED],
+        carrier_retries=1,
+        ending=REPEATED,
+    ),
+}
+
+
+def kill_web(stack: Stack, play: Play, name: str) -> None:
     """Twilio's request hangs until there is a web process again, breaks, and is repeated."""
-    play = Play(stack, gates, "Web killed", RECEIPTS)
     play.enqueue(name)
     play.wait_until_held(name)
     stack.links.web.blackhole()
@@ -44,6 +57,14 @@ def test_a_receipt_whose_web_process_is_killed_is_recorded_once(
     stack.children["web"].start()
     stack.wait_until(lambda: is_healthy(stack.web_port, "/readyz"))
     stack.links.web.pass_on()
+
+
+@pytest.mark.parametrize("name", RECEIPTS)
+def test_a_receipt_whose_web_process_is_killed_is_recorded_once(
+    stack: Stack, gates: Gates, name: str
+) -> None:
+    play = Play(stack, gates, "Web killed", RECEIPTS)
+    kill_web(stack, play, name)
     assert_ends(stack, play.ids[name], ONCE)
     told = stack.db.execute(
         "select count(*) from messaging.message_events "
@@ -51,6 +72,19 @@ def test_a_receipt_whose_web_process_is_killed_is_recorded_once(
         [play.ids[name]],
     ).fetchone()
     assert (1,) == told
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_text_that_did_not_arrive_is_sent_again_once_whenever_the_web_process_dies(
+    stack: Stack, gates: Gates, name: str
+) -> None:
+    play = Play(stack, gates, "Web killed", FAILURES)
+    kill_web(stack, play, name)
+    assert_ends(stack, play.ids[name], REPEATED)
+    rows = stack.db.execute(
+        "select messaging.cancel(id) from message_jobs where retry_of = %s", [play.ids[name]]
+    )
+    assert [("canceled",)] == rows.fetchall()
 
 
 CALLERS = {

@@ -39,6 +39,42 @@ def test_it_prints_the_id_and_nothing_else(messaging: CommandLine, db: Database)
     assert expected == (job.status, job.recipient_phone, job.message_content)
 
 
+@pytest.mark.parametrize(
+    ("words", "minutes"),
+    [
+        (("--expires-in", "10m"), 10),
+        (("--expires-in", "10m", "--at", "+1h"), 70),
+        (("--expires-at", "+30m"), 30),
+    ],
+)
+def test_a_deadline_counts_from_when_the_text_is_to_be_sent(
+    messaging: CommandLine, db: Database, words: tuple[str, ...], minutes: int
+) -> None:
+    ran = messaging("send", *TO, "--body", "Hello", *words)
+    asked = "select expires_at - created_at from message_jobs where id = %s"
+    row = db.execute(asked, [ran.out.strip()]).fetchone()
+    assert row
+    assert timedelta(minutes=minutes - 9) < row[0] <= timedelta(minutes=minutes)
+    explained = messaging("explain", ran.out.strip()).out
+    assert "It is not sent any more from" in explained
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--expires-in", "soon"), "is no length of time: write 10m, or 1h30m."),
+        (("--expires-at", "soon"), "is no time"),
+        (("--expires-in", "1h", "--expires-at", "+1h"), "give one of them."),
+        (("--at", "+1h", "--expires-at", "+1h"), "expires_at must be after scheduled_for"),
+    ],
+)
+def test_a_deadline_that_is_none_is_refused(
+    messaging: CommandLine, words: tuple[str, ...], sentence: str
+) -> None:
+    code, said = messaging("send", *TO, "--body", "Hello", *words).error
+    assert (2, True) == (code, sentence in said)
+
+
 def test_every_option_reaches_the_row(messaging: CommandLine, db: Database) -> None:
     messaging("template", "put", "due", "--text", "{{ name }}, it is {{ day }}.")
     ran = messaging(

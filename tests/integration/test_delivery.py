@@ -300,7 +300,8 @@ def test_an_unreachable_twilio_pauses_sending_for_a_moment(
 def test_a_text_whose_deadline_has_passed_is_not_sent(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
-    late = insert(db, message_content="late", expires_at="2020-01-01")
+    late = insert(db, message_content="late", expires_at="2090-01-01")
+    db.execute("update message_jobs set expires_at = '2020-01-01' where id = %s", [late])
     in_time = insert(db, message_content="in time", expires_at="2090-01-01")
     assert Counter({"sent": 1, "expired": 1}) == work(rt).outcomes
     assert ["in time"] == sent_bodies(twilio)

@@ -32,6 +32,7 @@ STORED = """
 select
   recipient_phone, message_content, template_id, template_vars, status, scheduled_for, priority,
   user_id, metadata, max_retries, media_urls, in_doubt_policy, idempotency_key, segments,
+  expires_at, max_carrier_retries,
   prepared_at is not null, due_at is not null
 from message_jobs
 where id = %s
@@ -61,6 +62,8 @@ DRAFTS = st.builds(
     media_urls=st.sampled_from(((), ("https://example.com/a,b.png", 'https://example.com/"c"'))),
     in_doubt_policy=st.sampled_from((None, InDoubtPolicy.HOLD)),
     idempotency_key=st.sampled_from((None, "k", "K", "l", 'm "n", {NULL}')),
+    expires_at=st.sampled_from((None, None, *TIMES)),
+    max_carrier_retries=st.sampled_from((None, 0, 3)),
     id=st.sampled_from((None, None, UUID(int=1), UUID(int=2))),
 ) | st.builds(
     Draft,
@@ -138,6 +141,8 @@ def item(prepared: Prepared, given: Settings) -> Mapping[str, object]:
         "media_urls": list(prepared.media_urls),
         "in_doubt_policy": prepared.in_doubt_policy,
         "idempotency_key": prepared.idempotency_key,
+        "expires_at": prepared.expires_at and prepared.expires_at.isoformat(),
+        "max_carrier_retries": prepared.max_carrier_retries,
         "segments": prepared.segments,
         "prepared": True,
     }

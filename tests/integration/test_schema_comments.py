@@ -48,6 +48,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.alerts",
         "messaging.consent_events",
         "messaging.consents",
+        "messaging.dead_numbers",
         "messaging.heartbeats",
         "messaging.inbound_messages",
         "messaging.message_events",

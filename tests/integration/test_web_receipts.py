@@ -187,6 +187,8 @@ def test_an_error_code_is_kept(web: Web, conn: Connection[TupleRow], sid: str) -
     assert web.call_back(receipt(sid, "undelivered", ErrorCode="30005")).status == 204
     row = conn.execute("select error_code from message_jobs where id = %s", [job_id]).fetchone()
     assert (30005,) == row
+    number = conn.execute("delete from messaging.dead_numbers returning phone").fetchone()
+    assert (PHONE,) == number
 
 
 def test_a_receipt_that_fits_no_job_is_kept(web: Web, conn: Connection[TupleRow], sid: str) -> None:

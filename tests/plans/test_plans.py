@@ -23,10 +23,12 @@ from messaging.postgres import (
     jobs,
     kept,
     messages,
+    numbers,
     retention,
 )
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
+from messaging.postgres.numbers import Lessons
 from messaging.postgres.retention import Walk
 from tests.integration.databases import migrated, rolled_back
 
@@ -41,7 +43,7 @@ set session_replication_role = replica;
 
 insert into message_jobs (
   id, user_id, recipient_phone, message_content, status, due_at, twilio_sid, idempotency_key,
-  prepared_at, sent_at, created_at, attempt, handed_over_at, recall, scheduled_for
+  prepared_at, sent_at, created_at, attempt, handed_over_at, recall, scheduled_for, expires_at
 )
 select
   ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
@@ -65,7 +67,11 @@ select
   1,
   case when n % 100 = 0 and status = 'scheduled' then now() end,
   case when n % 400 = 0 and status = 'scheduled' then 'cancel' end,
-  case when status = 'scheduled' then now() + interval '8 days' end
+  case when status = 'scheduled' then now() + interval '8 days' end,
+  case
+    when status = 'pending' and n % 4 = 0 then now() + interval '1 minute'
+    when status = 'scheduled' and n % 20 = 10 then now() - interval '1 minute'
+  end
 from (
   select
     n,
@@ -187,6 +193,12 @@ def enqueue_prepared(db: Postgres, run: int) -> None:
     assert (101, 99) == (results.count("created"), results.count("duplicate"))
 
 
+def learn(db: Postgres, run: int) -> None:
+    failed = sids(40_001 + 90 * run, 17)
+    waits = dict.fromkeys(failed, MINUTE)
+    numbers.learn(db, Lessons(dead=failed, again=waits, retries=1, arrived=failed))
+
+
 def resolve(db: Postgres, run: int) -> None:
     wish = Wish(id=ids(38_001 + run, 1)[0], decision=Decision.SENT, sid=sids(600_000 + run, 1)[0])
     assert Answer.SENT is decisions.resolve(db, wish)
@@ -215,7 +227,11 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (lambda db, n: jobs.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2000),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
-        (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 3000),
+        # In one transaction, what has expired stays in the index.
+        (lambda db, _: jobs.expire(db, 100), "message_jobs_expires", 600),
+        (lambda db, n: jobs.hurry(db, HOUR, 100 * (n + 1)), "message_jobs_expires", 1500),
+        (learn, "message_jobs_sid", 300),
+        (lambda db, _: jobs.restore_entries(db, MINUTE), "message_jobs_due", 4200),
         (lambda db, _: doubts.in_doubt_due(db, MINUTE, 50), "message_jobs_due", 100),
         (lambda db, _: kept.handover_due(db, MINUTE), "message_jobs_due", 2000),
         (
@@ -259,9 +275,10 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         ),
     ],
     ids=[
-        "claim", "standing", "unprepared", "promote", "sweep_processing", "restore_entries",
-        "in_doubt_due", "handover_due", "claim_for_handover", "unprepared_soon", "recall_due",
-        "owned_sids", "settle", "record_receipts by sid", "record_receipts by job", "enqueue",
+        "claim", "standing", "unprepared", "promote", "sweep_processing", "expire", "hurry",
+        "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
+        "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
+        "record_receipts by job", "enqueue",
         "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
         "a user's own rows", "figures", "readings", "failed_recently", "forget_jobs, sent",
         "forget_jobs, failed", "forget_jobs, withdrawn", "forget_journal",

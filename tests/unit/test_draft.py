@@ -34,6 +34,8 @@ PLAIN = Prepared(
     idempotency_key=None,
     idempotency_ttl=None,
     dedupe_window=None,
+    expires_at=None,
+    max_carrier_retries=None,
     encoding=Encoding.GSM7,
     segments=1,
 )
@@ -151,6 +153,18 @@ def test_a_draft_knows_what_it_costs(draft: Draft, segments: int) -> None:
         (
             Draft(to=TO, body="Hi", scheduled_for=date(2026, 1, 1)),  # type: ignore[arg-type]
             "scheduled_for is a date: give a datetime with a zone.",
+        ),
+        (
+            Draft(to=TO, body="Hi", expires_at=NOON.replace(tzinfo=None)),
+            "expires_at has no time zone: give one, for example UTC.",
+        ),
+        (
+            Draft(to=TO, body="Hi", scheduled_for=NOON, expires_at=NOON),
+            "expires_at must be after scheduled_for: it could never be sent.",
+        ),
+        (
+            Draft(to=TO, body="Hi", max_carrier_retries=4),
+            "max_carrier_retries must be a whole number from 0 to 3.",
         ),
         (
             Draft(to=TO, body="Hi", priority=101),

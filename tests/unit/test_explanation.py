@@ -12,6 +12,7 @@ from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Sid, Status
 from messaging.domain.outcome import RetryRules, outcome
 from messaging.explanation.journal import lines
 from messaging.explanation.line import Tone
+from messaging.explanation.outlook import outlook
 from messaging.explanation.standing import standing, why
 from messaging.postgres.messages import Event, Message
 
@@ -307,3 +308,57 @@ def test_what_a_stop_ended_says_why() -> None:
     assert "opted out" in told(event("suppressed", details=details))[0]
     assert "opted out" in told(event("canceling", details=details))[0]
     assert "opted out" in standing(ended, [], tell).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "words", "tone"),
+    [
+        ("expired", {"was": "pending"}, "waited until its deadline had passed", Tone.BAD),
+        (
+            "carrier_retry",
+            {"code": 30003, "as": "x"},
+            "sent again for that (30003), as x",
+            Tone.PLAIN,
+        ),
+        ("carrier_retry", {"code": 30003, "of": "x"}, "It repeats x", Tone.PLAIN),
+        ("carrier_retry", {"reason": "deadline"}, "not sent again", Tone.BAD),
+        ("carrier_retry", {"reason": "arrived"}, "has arrived after all", Tone.GOOD),
+        ("reconciled", {"status": "expired"}, "it is not sent again", Tone.BAD),
+    ],
+)
+def test_deadlines_and_failures_are_told_in_plain_words(
+    kind: str, details: Mapping[str, object], words: str, tone: Tone
+) -> None:
+    text, how = told(event(kind, details=details))
+    assert (True, tone) == (words in text, how)
+
+
+@pytest.mark.parametrize("status", sorted(Status))
+def test_what_still_waits_says_until_when(status: Status) -> None:
+    line = standing(message(status=status, expires_at=NOON), [], tell)
+    waits = status in ("scheduled", "pending", "retrying", "in_doubt", "held")
+    assert waits is ("not sent any more from 12:00 on" in line.text)
+
+
+def test_what_was_not_sent_says_why() -> None:
+    details = {"message": "Its deadline passed before it could be sent."}
+    line = standing(message(status="expired", error_details=details), [], tell)
+    assert line.text.endswith("Its deadline passed before it could be sent.")
+
+
+@pytest.mark.parametrize(
+    ("different", "ahead", "rate", "said"),
+    [
+        ({}, 601, 10.0, "601 texts in its lane take 1 min at the rate limit: it may expire"),
+        ({}, 600, 10.0, ""),
+        ({}, 10_000, None, ""),
+        ({"expires_at": None}, 10_000, 10.0, ""),
+        ({"status": "sent"}, 10_000, 10.0, ""),
+    ],
+)
+def test_a_deadline_that_the_rate_does_not_allow_is_told(
+    different: Mapping[str, object], ahead: int, rate: float | None, said: str
+) -> None:
+    waiting = message(**{"expires_at": NOON + timedelta(minutes=1), **different})
+    told = outlook(waiting, NOON, ahead, rate)
+    assert (bool(said), True) == (bool(told), said in told)

@@ -30,6 +30,12 @@ OBJECTIONS: tuple[Objection, ...] = (
 )
 
 
+def test_a_number_that_takes_no_texts_is_spared() -> None:
+    objection = review(replace(CLAIM, dead_code=30006), LOUD)
+    assert isinstance(objection, Suppress)
+    assert ("dead_number", True) == (objection.rule, "30006" in objection.reason)
+
+
 def test_a_text_without_a_deadline_may_go_out() -> None:
     assert review(CLAIM, LOUD) is None
 

@@ -6,7 +6,15 @@ import pytest
 
 from messaging.domain.answers import Fault
 from messaging.twilio import code_table
-from messaging.twilio.codes import CODES, DAILY_WAIT, Code, explain, page
+from messaging.twilio.codes import (
+    CODES,
+    DAILY_WAIT,
+    Code,
+    carrier_wait,
+    explain,
+    page,
+    takes_no_texts,
+)
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "twilio-errors.md"
 GROUPS = (
@@ -82,3 +90,31 @@ def test_an_unknown_code_is_explained_as_unknown() -> None:
 def test_the_reference_page_lists_every_code_and_nothing_else() -> None:
     listed = [line for line in REFERENCE.read_text().splitlines() if line.startswith("| [")]
     assert [row(code) for code in CODES.values()] == listed
+
+
+@pytest.mark.parametrize("code", [*CODES, 99_999, None])
+def test_what_a_callback_with_a_code_leads_to(code: int | None) -> None:
+    passing = code in code_table.PASSING or code in code_table.BACK_PRESSURE
+    assert passing is (carrier_wait(code) is not None)
+    assert (code in code_table.DEAD) is takes_no_texts(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "again", "dead"),
+    [
+        (30001, True, False),
+        (30002, False, False),
+        (30003, True, False),
+        (30004, False, True),
+        (30005, False, True),
+        (30006, False, True),
+        (30007, False, False),
+        (30008, True, False),
+        (30017, True, False),
+        (30036, True, False),
+        (30410, True, False),
+        (21610, False, False),
+    ],
+)
+def test_what_carriers_report_leads_to_this(code: int, again: bool, dead: bool) -> None:
+    assert (again, dead) == (carrier_wait(code) is not None, takes_no_texts(code))

@@ -9,7 +9,7 @@ import pytest
 from messaging.domain.answers import Outgoing
 from messaging.domain.job import JobId, Phone
 from messaging.settings import load
-from messaging.twilio.parameters import Form, NeedsMessagingService, Sender, callback_url
+from messaging.twilio.parameters import Form, NeedsMessagingService, Sender, callback_url, validity
 
 JOB = JobId(uuid.UUID("00000000-0000-4000-8000-000000000001"))
 SERVICE = "MG" + "0" * 32
@@ -105,6 +105,25 @@ def test_a_callback_address_stays_valid(url: str, expected: str) -> None:
 def test_a_text_for_later_carries_its_time_in_utc_rounded_up(send_at: datetime) -> None:
     found = form(text(send_at=send_at), TWILIO_MESSAGING_SERVICE_SID=SERVICE)
     assert (found["ScheduleType"], found["SendAt"]) == ("fixed", "2026-12-01T09:30:00Z")
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (600.9, "600"),
+        (1.0, "1"),
+        (0.2, "1"),
+        (36_000.0, "36000"),
+        (36_000.1, None),
+        (10.0**9, None),
+    ],
+)
+def test_twilio_is_told_the_whole_seconds_that_are_left(left: float, told: str | None) -> None:
+    assert told == validity(left).get("ValidityPeriod")
+
+
+def test_a_text_without_a_deadline_is_good_as_long_as_twilio_likes() -> None:
+    assert "ValidityPeriod" not in form(text())
 
 
 def test_a_text_for_later_is_never_sent_now_for_want_of_a_service() -> None:

@@ -40,6 +40,13 @@ Priority = Annotated[int, typer.Option(metavar="NUMBER", help="-100 to 100; abov
 _TIME = typer.Option(metavar="TIME", help="2026-11-25T09:00:00Z, or +10m from now.")
 Time = Annotated[str, _TIME]
 TimeOrNow = Annotated[str | None, _TIME]
+ExpiresIn = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Not sent later than so long after its time: 10m."),
+]
+ExpiresAt = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Not sent from then on, as --at or +10m.")
+]
 Wait = Annotated[bool, typer.Option("--wait", metavar=FLAG, help="Follow the message to its end.")]
 
 

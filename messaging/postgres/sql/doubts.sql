@@ -30,7 +30,8 @@ returning
   clock_timestamp() - coalesce(j.claimed_at, j.created_at) as age,
   case when j.scheduled_for > clock_timestamp() then
     j.scheduled_for - clock_timestamp()
-  end as send_in
+  end as send_in,
+  j.expires_at - clock_timestamp() as expires_in
 
 -- name: owned_sids
 -- Which of these SIDs already belong to a job.

@@ -4,12 +4,13 @@
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
   in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
-  expires_in, category, time_zone, claimed_at, urgent
+  expires_in, category, time_zone, claimed_at, urgent, dead_code
 from messaging.claim(%(ids)s::uuid[], %(lease)s)
 
 -- name: claim_for_handover
 -- Makes scheduled jobs that fit Twilio's own scheduling window ours to hand over.
--- A job that Twilio would not keep, or that waits for its next try, is not in the answer.
+-- A job that Twilio would not keep, that has a deadline, or that waits for its next try, is not in
+-- the answer.
 with ours as materialized (
   select id
   from public.message_jobs
@@ -17,6 +18,7 @@ with ours as materialized (
     status = 'scheduled'
     and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
     and handed_over_at is null
+    and expires_at is null
     and prepared_at is not null
     -- Not what waits here for the end of quiet hours: Twilio would send it at its own time.
     and due_at <= scheduled_for + interval '1 minute'
@@ -48,14 +50,15 @@ returning
   j.doubt_resends,
   j.scheduled_for as send_at,
   j.scheduled_for - clock_timestamp() as send_in,
-  j.expires_at - clock_timestamp() as expires_in,
+  null::interval as expires_in,
   coalesce(
     j.category,
     (select t.category from public.message_templates as t where t.id = j.template_id)
   ) as category,
   j.time_zone,
   j.claimed_at,
-  messaging.queue_of(j.priority) = 'sms_priority_queue' as urgent
+  messaging.queue_of(j.priority) = 'sms_priority_queue' as urgent,
+  null::int as dead_code
 
 -- name: standing
 -- What the bridge must know of the jobs that queue entries name. No row: there is no such job.
@@ -110,6 +113,14 @@ set
   recipient_phone = %(recipient_phone)s,
   message_content = %(message_content)s,
   segments = %(segments)s,
+  expires_at = coalesce(
+    expires_at,
+    greatest(created_at, scheduled_for)
+    + case messaging.queue_of(priority)
+      when 'sms_priority_queue' then %(urgent_lifetime)s::interval
+      else %(normal_lifetime)s::interval
+    end
+  ),
   prepared_at = clock_timestamp()
 where
   id = %(id)s
@@ -152,6 +163,14 @@ from messaging.settle(%(outcomes)s) as settled
 -- Puts jobs whose time has come into their queues; how many.
 select messaging.promote(%(most)s)
 
+-- name: expire
+-- Ends waiting jobs whose deadline has passed; how many.
+select messaging.expire(%(most)s)
+
+-- name: hurry
+-- Gives jobs that expire soon a place in the urgent queue, as far as it has room; how many.
+select messaging.hurry(%(within)s, %(most)s)
+
 -- name: restore_entries
 -- Gives pending jobs whose queue entry is gone a new one; how many.
 select messaging.restore_entries(%(older_than)s, 10000)
@@ -188,7 +207,8 @@ returning job_id
 select
   id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
   attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at, time_zone, local_time
+  created_at, sent_at, delivered_at, due_at, time_zone, local_time, expires_at, max_carrier_retries,
+  carrier_retries
 from public.message_jobs
 where id = %(id)s
 
@@ -224,7 +244,10 @@ from messaging.enqueue_prepared(
   %(idempotency_key)s::text[],
   %(segments)s::int[],
   %(idempotency_ttl)s::text[],
-  %(dedupe_window)s::text[]
+  %(dedupe_window)s::text[],
+  %(expires_at)s::text[],
+  %(lifetime)s::text[],
+  %(max_carrier_retries)s::int[]
 )
 
 -- name: cancel
@@ -232,7 +255,8 @@ from messaging.enqueue_prepared(
 select messaging.cancel(%(id)s)
 
 -- name: reschedule
--- Moves a job to another time: rescheduled, rescheduling, too_late or not_found.
+-- Moves a job to another time: rescheduled, rescheduling, past_deadline, too_late or
+-- not_found.
 select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
