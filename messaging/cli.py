@@ -19,6 +19,7 @@ from messaging.commands.doors import (
     measuring,
     proving,
     running,
+    stopping,
     templates,
 )
 from messaging.commands.doors.options import FLAG, Group
@@ -69,6 +70,7 @@ _DOORS = (
     looking,
     changing,
     deciding,
+    stopping,
     dead,
     consent,
     templates,

@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from types import TracebackType
@@ -15,12 +16,13 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from messaging.bounds import Bounds
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
 from messaging.postgres import connect, enqueuing, messages
 from messaging.postgres.enqueuing import Defaults
-from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
+from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
 
 Postgres = Connection[TupleRow]
@@ -56,6 +58,7 @@ class Messaging:
         """
         self._settings = settings or load()
         self._pool: ConnectionPool[Postgres] = connect.pool(self._settings)
+        self._bounds = Bounds(self._settings)
         self._defaults = Defaults(
             max_retries=self._settings.max_retries,
             idempotency_ttl=timedelta(seconds=self._settings.idempotency_ttl),
@@ -166,12 +169,14 @@ class Messaging:
 
     def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> _Batch:
         templates = self._templates(drafts.values(), conn)
+        bounds = self._bounds.of(partial(self._connection, conn))
+        region = self._settings.default_region
         prepared: dict[int, Prepared] = {}
         refused: list[Enqueued] = []
         for position, draft in drafts.items():
             template = None if draft.template is None else templates.get(str(draft.template))
             try:
-                prepared[position] = prepare(draft, template, self._settings.default_region)
+                prepared[position] = prepare(draft, template, region, bounds)
             except Refused as refusal:
                 refused.append(
                     Enqueued(position=position, id=None, result="refused", reason=str(refusal))
@@ -187,7 +192,7 @@ class Messaging:
             return {}
         with self._connection(conn) as mine:
             rows = {name: messages.template(mine, name) for name in wanted}
-        return {name: _source(row) for name, row in rows.items() if row is not None}
+        return {name: row.source for name, row in rows.items() if row is not None}
 
     def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""
@@ -233,15 +238,6 @@ def _begin(
         done: Future[list[Enqueued]] = Future()
         done.set_result(store(batch))
         return done
-
-
-def _source(row: TemplateRow) -> TemplateSource:
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-    )
 
 
 def _known(id: UUID, answer: str) -> str:

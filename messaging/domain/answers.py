@@ -1,5 +1,6 @@
 """What Twilio said to a send, or that it said nothing. An answer is a value, never an exception."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,8 @@ class Outgoing:
     `write_before` is a reading of `time.monotonic()` in seconds: a request that has not begun
     to be written by then must not be written at all, because the claim may have run out, or its
     slot. It is not begun before `write_after`, a reading of the same clock; 0 is at once.
-    `send_at` asks Twilio to keep the text until then (native scheduling).
+    `send_at` asks Twilio to keep the text until then (native scheduling). `claimed_at` is when the
+    claim began, on the same clock: until when it may be relied on that nobody has stopped sending.
     """
 
     job_id: JobId
@@ -31,6 +33,7 @@ class Outgoing:
     send_at: datetime | None = None
     write_before: float
     write_after: float = 0.0
+    claimed_at: float = math.inf
 
     @property
     def late_wait(self) -> timedelta:

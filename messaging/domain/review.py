@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from messaging.domain.consent import Consent, last_word
+from messaging.domain.destinations import ANYWHERE, Destinations
 from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
 
@@ -38,9 +39,9 @@ Objection = Expire | Suppress | Defer
 """What a rule may say against a send; None is that it has nothing against it."""
 
 
-def review(claim: Claim) -> Objection | None:
+def review(claim: Claim, destinations: Destinations = ANYWHERE) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return _opted_out(claim) or _too_late(claim)
+    return _opted_out(claim) or _too_late(claim) or _out_of_bounds(claim, destinations)
 
 
 def withhold(claim: Claim, objection: Objection) -> Outcome:
@@ -56,12 +57,14 @@ def withhold(claim: Claim, objection: Objection) -> Outcome:
             assert_never(objection)
 
 
-def sift(claims: Sequence[Claim]) -> tuple[list[Claim], list[Outcome]]:
+def sift(
+    claims: Sequence[Claim], destinations: Destinations = ANYWHERE
+) -> tuple[list[Claim], list[Outcome]]:
     """Those of these claims that may be sent, and what the others come to."""
     passed: list[Claim] = []
     withheld: list[Outcome] = []
     for claim in claims:
-        objection = review(claim)
+        objection = review(claim, destinations)
         if objection is None:
             passed.append(claim)
         else:
@@ -80,6 +83,12 @@ def _too_late(claim: Claim) -> Objection | None:
     if claim.expires_in is None or claim.expires_in > (claim.send_in or timedelta(0)):
         return None
     return Expire(reason="Its deadline passed before it could be sent.")
+
+
+def _out_of_bounds(claim: Claim, destinations: Destinations) -> Objection | None:
+    """A number that texts may not go to, whoever handed it over, and however long ago."""
+    reason = destinations.why_not(claim.recipient_phone)
+    return Suppress(rule="destination", reason=reason) if reason else None
 
 
 def _withheld(

@@ -136,6 +136,17 @@ def _something(event: Event, _: Tell) -> _Said:
     )
 
 
+def _stopped(event: Event, _: Tell) -> _Said:
+    what = f"{_word(event, 'scope')} {_word(event, 'value')}".strip()
+    return f"It was set aside, because sending is stopped for {what}: {_reason(event)}", Tone.DOUBT
+
+
+def _deferred(event: Event, tell: Tell) -> _Said:
+    until = _word(event, "until")
+    at = f" until {tell(datetime.fromisoformat(until))}" if until else ""
+    return f"It was put off{at}: {_reason(event)}", Tone.PLAIN
+
+
 _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "settled": _settled,
     "reconciled": _reconciled,
@@ -166,6 +177,9 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
         f"{_word(event, 'by') or 'Somebody'} has seen it, and leaves it at that.",
         Tone.PLAIN,
     ),
+    "stopped": _stopped,
+    "resumed": _always("Sending was resumed: it is due."),
+    "deferred": _deferred,
     "key_expired": _always("Its idempotency key had had its time: another message took it."),
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }

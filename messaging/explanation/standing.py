@@ -31,6 +31,11 @@ def why(message: Message) -> str:
 
 
 def _scheduled(message: Message, tell: Tell) -> tuple[str, Tone]:
+    rule = (message.error_details or {}).get("rule")
+    if rule == "stop":
+        return f"It waits until sending is resumed: {_ended(why(message))}", Tone.DOUBT
+    if rule and message.due_at:
+        return f"It waits until {tell(message.due_at)}: {_ended(why(message))}", Tone.DOUBT
     when = message.scheduled_for or message.due_at
     at = f" at {tell(when)}" if when else ""
     if message.twilio_sid:

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from messaging.domain.draft import TemplateSource
 from messaging.domain.job import JobId
 from messaging.domain.receipt import Receipt
 from messaging.postgres.jobs import Postgres
@@ -69,6 +70,16 @@ class TemplateRow:
     name: str
     content_template: str
     template_vars: Mapping[str, object] | None
+
+    @property
+    def source(self) -> TemplateSource:
+        """What a draft needs of it."""
+        return TemplateSource(
+            id=self.id,
+            name=self.name,
+            content_template=self.content_template,
+            template_vars=self.template_vars,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

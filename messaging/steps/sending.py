@@ -49,11 +49,12 @@ def send_claims(
     by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
     texts = [
-        _outgoing(claim, _latest(claim, claimed_at, write_before), slots.get(claim.id))
+        _outgoing(claim, claimed_at, _latest(claim, claimed_at, write_before), slots.get(claim.id))
         for claim in claims
     ]
-    for answers in rt.twilio.send(texts, urgent=urgent):
-        yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
+    with rt.brake.watched():
+        for answers in rt.twilio.send(texts, urgent=urgent):
+            yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
 
 def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
@@ -86,7 +87,7 @@ def _latest(claim: Claim, claimed_at: float, write_before: float) -> float:
     return min(write_before, claimed_at + claim.expires_in.total_seconds())
 
 
-def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:
+def _outgoing(claim: Claim, claimed_at: float, write_before: float, slot: Slot | None) -> Outgoing:
     start, end = slot or (0.0, write_before)
     return Outgoing(
         job_id=claim.id,
@@ -97,6 +98,7 @@ def _outgoing(claim: Claim, write_before: float, slot: Slot | None) -> Outgoing:
         send_at=claim.send_at,
         write_before=min(write_before, end),
         write_after=start,
+        claimed_at=claimed_at,
     )
 
 
