@@ -45,7 +45,7 @@ def look(rt: Runtime) -> list[Change]:
         alerts.be_brief(conn)
         now = alerts.clock(conn)
         known = alerts.known(conn)
-        readings += alerts.readings(conn, _counted(rules), _silence(rt.settings))
+        readings += alerts.readings(conn, _counted(rules), _silence(rt.settings), rt.settings.caps)
     found = changes(rules, now, known, readings)
     if rt.monotonic() - began > rt.settings.pulse:
         return []  # frozen meanwhile: others know better
@@ -91,6 +91,8 @@ def rules_of(settings: Settings) -> Rules:
             Name.DEAD_LETTERS: settings.alert_dead_letters,
             Name.CLOCK_SKEW: settings.alert_clock_skew,
             Name.BLOAT: settings.alert_bloat,
+            Name.STOPPED: 1,
+            Name.CAP_REACHED: 1,
         },
         patience=timedelta(seconds=settings.alert_patience),
         calm=timedelta(seconds=settings.alert_calm),

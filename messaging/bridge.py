@@ -8,7 +8,7 @@ from math import ceil
 from messaging import events
 from messaging.domain.entries import Early, Entry, Hint, Letter, adopted, sort
 from messaging.domain.job import Lane
-from messaging.postgres import bell, jobs, messages, queues
+from messaging.postgres import bell, guards, jobs, messages, queues
 from messaging.postgres.bell import Bell
 from messaging.postgres.connect import REFUSALS
 from messaging.postgres.jobs import Postgres
@@ -97,7 +97,8 @@ def _hand_out_again(rt: Runtime, lane: Lane) -> None:
 def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
     """Takes the oldest entries of a lane; they come back by themselves unless they are deleted."""
     with rt.db.connection() as conn:
-        return queues.lease(conn, lane.queue, timedelta(seconds=rt.settings.entry_lease), most)
+        time = timedelta(seconds=rt.settings.entry_lease)
+        return queues.lease(conn, lane.queue, time, most, rt.settings.caps)
 
 
 def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
@@ -125,11 +126,12 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     prepared = prepare_jobs(rt, [hint.job_id for hint in found.unprepared])
     if not rt.settings.counts_segments:
         prepared = dict.fromkeys(prepared, 1)
-    return found.ready + [
+    ready = found.ready + [
         replace(hint, segments=prepared[hint.job_id])
         for hint in found.unprepared
         if hint.job_id in prepared
     ]
+    return _set_aside(rt, lane, ready)
 
 
 def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:
@@ -156,6 +158,19 @@ def window(settings: Settings) -> int:
     if rate is None:
         return settings.bridge_window
     return max(2, min(settings.bridge_window, ceil(rate / 2 / largest_chunk(settings))))
+
+
+def _set_aside(rt: Runtime, lane: Lane, ready: Sequence[Hint]) -> list[Hint]:
+    """Those that are not stopped; the others wait outside of the queue, where nobody reads them."""
+    if not ready:
+        return []
+    with rt.db.connection() as conn:
+        parked = guards.park(conn, [hint.job_id for hint in ready])
+        if parked:
+            queues.delete(
+                conn, lane.queue, [hint.msg_id for hint in ready if hint.job_id in parked]
+            )
+    return [hint for hint in ready if hint.job_id not in parked]
 
 
 def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:

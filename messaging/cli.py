@@ -21,6 +21,7 @@ from messaging.commands.doors import (
     proving,
     running,
     series,
+    stopping,
     templates,
 )
 from messaging.commands.doors.options import FLAG, Group
@@ -71,6 +72,7 @@ _DOORS = (
     looking,
     changing,
     deciding,
+    stopping,
     dead,
     consent,
     numbers,

@@ -78,9 +78,11 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     entries = {hint.job_id: hint.msg_id for hint in hints}
     ids = [hint.job_id for hint in hints]
     slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
+    # Before the claim: what fails here has claimed nothing.
+    destinations = rt.bounds.of(rt.db.connection)
     wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
-    claims, withheld = sift(claimed, rt.settings.quiet_hours)
+    claims, withheld = sift(claimed, rt.settings.quiet_hours, destinations)
     rt.throttle.give_back(grant, _unused(hints, claims))
 
     settled: Counter[str] = Counter()

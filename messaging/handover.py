@@ -38,7 +38,8 @@ def hand_over(rt: Runtime) -> int:
 
     What Twilio refuses or does not answer stays scheduled with us and is sent at its time.
     """
-    if not rt.settings.twilio_native_scheduling:
+    # A text that Twilio keeps goes out at its time, whatever a cap has room for then.
+    if not rt.settings.twilio_native_scheduling or rt.settings.caps:
         return 0
     with rt.db.connection() as conn:
         bare = jobs.unprepared_soon(conn, SOONEST, LATEST, _MOST)
@@ -63,12 +64,13 @@ def hand_over(rt: Runtime) -> int:
 
 def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
     """Jobs for the slots of a grant, and until when they may be written."""
+    destinations = rt.bounds.of(rt.db.connection)
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
         found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
         claimed = with_standing(conn, found)
-    claims, withheld = sift(claimed, rt.settings.quiet_hours)
+    claims, withheld = sift(claimed, rt.settings.quiet_hours, destinations)
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:
         settle(rt, withheld, queue=None)

@@ -16,6 +16,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from messaging.bounds import Bounds
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
@@ -58,6 +59,7 @@ class Messaging:
         """
         self._settings = settings or load()
         self._pool: ConnectionPool[Postgres] = connect.pool(self._settings)
+        self._bounds = Bounds(self._settings)
         self._defaults = Defaults.of(self._settings)
 
     def __enter__(self) -> Self:
@@ -161,12 +163,14 @@ class Messaging:
 
     def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> _Batch:
         templates = self._templates(drafts.values(), conn)
+        bounds = self._bounds.of(partial(self._connection, conn))
+        region = self._settings.default_region
         prepared: dict[int, Prepared] = {}
         refused: list[Enqueued] = []
         for position, draft in drafts.items():
             template = None if draft.template is None else templates.get(str(draft.template))
             try:
-                prepared[position] = prepare(draft, template, self._settings.default_region)
+                prepared[position] = prepare(draft, template, region, bounds)
             except Refused as refusal:
                 refused.append(
                     Enqueued(position=position, id=None, result="refused", reason=str(refusal))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from threading import Event
 from typing import TypeVar
@@ -15,11 +15,13 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging import settings as settings_module
+from messaging.bounds import Bounds
+from messaging.brake import FRESH, Brake
 from messaging.company import Company
 from messaging.domain.job import Claim, JobId
 from messaging.domain.outcome import RetryRules
 from messaging.outages import Outages
-from messaging.postgres import connect
+from messaging.postgres import connect, guards
 from messaging.postgres.jobs import Settling
 from messaging.redis.throttle import Throttle
 from messaging.settings import Settings
@@ -40,6 +42,8 @@ class Runtime:
     throttle: Throttle
     twilio: Gateway
     rules: RetryRules
+    brake: Brake
+    bounds: Bounds
     claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
         default_factory=lambda: Company(_TOGETHER)
     )
@@ -75,6 +79,7 @@ class Runtime:
 
     def close(self) -> None:
         """Lets go of every connection."""
+        self.brake.close()
         self.twilio.close()
         self.throttle.close()
         self.db.close()
@@ -82,11 +87,15 @@ class Runtime:
 
 def build(settings: Settings) -> Runtime:
     """A runtime whose connections are opened when they are first used."""
+    db = connect.pool(settings)
+    brake = Brake(partial(_stops, db))
     return Runtime(
         settings=settings,
-        db=connect.pool(settings),
+        db=db,
+        brake=brake,
+        bounds=Bounds(settings),
         throttle=Throttle(settings),
-        twilio=Gateway(settings),
+        twilio=Gateway(settings, brake=brake),
         rules=RetryRules(
             base=timedelta(seconds=settings.retry_base),
             longest=timedelta(seconds=settings.retry_longest),
@@ -94,6 +103,11 @@ def build(settings: Settings) -> Runtime:
             default_policy=settings.in_doubt_policy,
         ),
     )
+
+
+def _stops(db: ConnectionPool[Connection[TupleRow]]) -> frozenset[int]:
+    with db.connection(timeout=FRESH) as conn:
+        return guards.stops(conn)
 
 
 def current() -> Runtime:

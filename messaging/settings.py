@@ -24,6 +24,7 @@ from pydantic import (
 from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
 from messaging.expiring import ExpirySettings
+from messaging.guarding import GuardSettings
 from messaging.keeping import KeepingSettings, ReplicaSettings
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
@@ -52,6 +53,7 @@ class Settings(
     WorkSettings,
     RetrySettings,
     ProtocolSettings,
+    GuardSettings,
     LimitSettings,
     TwilioSettings,
     RedisSettings,
@@ -102,6 +104,7 @@ class Settings(
         yield from self._misfits_of_times()
         yield from self.misfits_of_life()
         yield from self.misfits_of_keeping()
+        yield from self.misfits_of_guards()
 
     def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from messaging import events
-from messaging.postgres import consent, jobs
+from messaging.postgres import consent, guards, jobs
 from messaging.runtime import Runtime
 
 _ENTRY_MISSING_AFTER = timedelta(minutes=2)
 _STOP_LEFT_AFTER = timedelta(seconds=10)
 """How long a STOP may be under way after the send deadline, before the sweep ends it: no request of
 a claim that did not know of it can start any more."""
+_USES = 100_000
+"""Uses of caps that are forgotten in one go: more than are made between two sweeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,9 @@ def sweep(rt: Runtime) -> Swept:
     with rt.db.connection() as conn:
         late = timedelta(seconds=rt.settings.send_deadline) + _STOP_LEFT_AFTER
         consent.finish_overdue(conn, late)
+    if rt.settings.caps:
+        with rt.db.connection() as conn:
+            guards.forget_uses(conn, _USES)
     if in_doubt:
         events.jobs_swept(jobs=in_doubt)
     if restored:

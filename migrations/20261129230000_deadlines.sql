@@ -358,6 +358,7 @@ return case
     'idempotency_ttl must be from a second to ten years'
   when draft.dedupe_window not between interval '0' and interval '1 year' then
     'dedupe_window must be from 0 to a year'
+  else messaging.why_not_there(draft.recipient_phone)
 end;
 
 create or replace function messaging.unknown_field(item jsonb) returns text

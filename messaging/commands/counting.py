@@ -19,6 +19,7 @@ from messaging.domain.wording import hide_numbers, plain, span
 from messaging.errors import Unreachable
 from messaging.postgres import figures
 from messaging.postgres.figures import Failure, Figures, Waiting
+from messaging.postgres.guards import Stop
 from messaging.postgres.queues import Depth
 from messaging.settings import Settings, load
 from messaging.twilio.codes import explain
@@ -37,6 +38,7 @@ class Queues:
     celery: Mapping[str, int] | None
     waiting: Sequence[Waiting]
     behind: float | None
+    stops: Sequence[Stop]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,9 @@ def queues(screen: Screen) -> ExitCode:
         celery=celery,
         waiting=[found.waiting[status] for status in _WAITING if status in found.waiting],
         behind=seen.behind,
+        stops=found.stops,
     )
-    screen.show(value, "", _lanes(value), "", *_waiting(value), "")
+    screen.show(value, "", _lanes(value), "", *_waiting(value), *_stopped(value), "")
     return ExitCode.OK
 
 
@@ -120,6 +123,12 @@ def _waiting(value: Queues) -> list[RenderableType]:
         status = Text(row.status.replace("_", " "), of_status(row.status, None))
         table.add_row(status, f"{row.jobs:,}", _overdue(row))
     return [table]
+
+
+def _stopped(value: Queues) -> list[RenderableType]:
+    return [
+        Text(f"Stopped: {stop.words}. {plain(stop.reason)}", "bold red") for stop in value.stops
+    ]
 
 
 def _overdue(row: Waiting) -> str:

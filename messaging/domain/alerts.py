@@ -28,6 +28,8 @@ class Name(StrEnum):
     DEAD_LETTERS = "dead_letters"
     CLOCK_SKEW = "clock_skew"
     BLOAT = "bloat"
+    STOPPED = "stopped"
+    CAP_REACHED = "cap_reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,8 @@ ADVICE: Mapping[Name, str] = {
     Name.DEAD_LETTERS: "Somebody wrote what is no message: `messaging dead list` tells why.",
     Name.CLOCK_SKEW: "See that all clocks are kept right (NTP).",
     Name.BLOAT: "See what keeps vacuum from it: an old transaction, or autovacuum switched off.",
+    Name.STOPPED: "`messaging stops` tells who stopped it and why; `messaging resume` ends it.",
+    Name.CAP_REACHED: "See whether so much is wanted; it goes on in the next hour or day (UTC).",
 }
 """What to do about each."""
 
@@ -191,6 +195,10 @@ def sentence(name: str, subject: str, value: float) -> str:
             return f"Clocks differ by {_span(value)} from the database's."
         case Name.BLOAT:
             return f"{value:.0%} of the rows of {subject} are dead."
+        case Name.STOPPED:
+            return f"Sending is stopped: {subject}."
+        case Name.CAP_REACHED:
+            return "A cap leaves no room for what waits."
 
 
 def finite(value: float) -> float | None:

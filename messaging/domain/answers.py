@@ -1,5 +1,6 @@
 """What Twilio said to a send, or that it said nothing. An answer is a value, never an exception."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,8 @@ class Outgoing:
     to be written by then must not be written at all, because the claim may have run out, or its
     slot. It is not begun before `write_after`, a reading of the same clock; 0 is at once.
     `send_at` asks Twilio to keep the text until then (native scheduling); `good_until`, another
-    reading of that clock, not to send it any more from then on.
+    reading of that clock, not to send it any more from then on. `claimed_at` is when the claim
+    began, on the same clock: until when it may be relied on that nobody has stopped sending.
     """
 
     job_id: JobId
@@ -33,6 +35,7 @@ class Outgoing:
     write_before: float
     write_after: float = 0.0
     good_until: float | None = None
+    claimed_at: float = math.inf
 
     @property
     def late_wait(self) -> timedelta:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from messaging.domain import fields
 from messaging.domain.clocks import wall_clock
+from messaging.domain.destinations import ANYWHERE, Destinations
 from messaging.domain.job import MAX_BODY, Category, InDoubtPolicy, JobId, Phone
 from messaging.domain.phone import normalise
 from messaging.domain.segments import Encoding, count
@@ -108,12 +109,19 @@ class Prepared:
     """The time on the clocks of the zone that `scheduled_for` was made of."""
 
 
-def prepare(draft: Draft, template: TemplateSource | None, default_region: str | None) -> Prepared:
+def prepare(
+    draft: Draft,
+    template: TemplateSource | None,
+    default_region: str | None,
+    destinations: Destinations = ANYWHERE,
+) -> Prepared:
     """The job that a draft becomes; `template` is the one that it names, None if there is none.
 
     Raises Refused with the first thing that is wrong, in a sentence that says what to do.
     """
     phone = normalise(fields.text(draft.to, "to"), default_region)
+    if why_not := destinations.why_not(phone):
+        raise Refused(why_not)
     media_urls = fields.media_urls(draft.media_urls)
     content = _content(draft, template)
     size = count(content)

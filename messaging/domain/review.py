@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from messaging.domain.consent import Consent, last_word
+from messaging.domain.destinations import ANYWHERE, Destinations
 from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.quiet_hours import QuietHours, Recipient
@@ -39,12 +40,15 @@ Objection = Expire | Suppress | Defer
 """What a rule may say against a send; None is that it has nothing against it."""
 
 
-def review(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
+def review(
+    claim: Claim, quiet_hours: QuietHours, destinations: Destinations = ANYWHERE
+) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
     return (
         _opted_out(claim)
         or _too_late(claim)
         or _dead_number(claim)
+        or _out_of_bounds(claim, destinations)
         or _at_quiet_hour(claim, quiet_hours)
     )
 
@@ -62,12 +66,14 @@ def withhold(claim: Claim, objection: Objection) -> Outcome:
             assert_never(objection)
 
 
-def sift(claims: Sequence[Claim], quiet_hours: QuietHours) -> tuple[list[Claim], list[Outcome]]:
+def sift(
+    claims: Sequence[Claim], quiet_hours: QuietHours, destinations: Destinations = ANYWHERE
+) -> tuple[list[Claim], list[Outcome]]:
     """Those of these claims that may be sent, and what the others come to."""
     passed: list[Claim] = []
     withheld: list[Outcome] = []
     for claim in claims:
-        objection = review(claim, quiet_hours)
+        objection = review(claim, quiet_hours, destinations)
         if objection is None:
             passed.append(claim)
         else:
@@ -112,6 +118,12 @@ def _dead_number(claim: Claim) -> Objection | None:
         return None
     reason = f"The number takes no texts: a carrier reported {claim.dead_code}."
     return Suppress(rule="dead_number", reason=reason)
+
+
+def _out_of_bounds(claim: Claim, destinations: Destinations) -> Objection | None:
+    """A number that texts may not go to, whoever handed it over, and however long ago."""
+    reason = destinations.why_not(claim.recipient_phone)
+    return Suppress(rule="destination", reason=reason) if reason else None
 
 
 def _withheld(

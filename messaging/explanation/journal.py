@@ -150,6 +150,19 @@ def _something(event: Event, _: Tell) -> _Said:
     )
 
 
+def _stopped(event: Event, _: Tell) -> _Said:
+    what = f"{_word(event, 'scope')} {_word(event, 'value')}".strip()
+    return f"It was set aside, because sending is stopped for {what}: {_reason(event)}", Tone.DOUBT
+
+
+def _deferred(event: Event, tell: Tell) -> _Said:
+    until = _word(event, "until")
+    if not _word(event, "rule"):
+        return _word(event, "reason"), Tone.PLAIN  # quiet hours: it says until when, there and here
+    at = f" until {tell(datetime.fromisoformat(until))}" if until else ""
+    return f"It was put off{at}: {_reason(event)}", Tone.PLAIN
+
+
 _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "settled": _settled,
     "reconciled": _reconciled,
@@ -186,7 +199,9 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
         f"It comes from the series {_word(event, 'series')}.",
         Tone.PLAIN,
     ),
-    "deferred": lambda event, _: (_word(event, "reason"), Tone.PLAIN),
+    "stopped": _stopped,
+    "resumed": _always("Sending was resumed: it is due."),
+    "deferred": _deferred,
     "key_expired": _always("Its idempotency key had had its time: another message took it."),
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }

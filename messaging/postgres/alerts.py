@@ -8,6 +8,8 @@ from uuid import UUID
 from psycopg.rows import class_row, scalar_row
 
 from messaging.domain.alerts import Alert, Began, Change, Ended, Fired, Reading, Seen
+from messaging.domain.caps import Caps
+from messaging.postgres.caps import given
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -28,12 +30,14 @@ class Notice:
     told_at: int
 
 
-def readings(conn: Postgres, limits: Mapping[str, int], silence: timedelta) -> list[Reading]:
+def readings(
+    conn: Postgres, limits: Mapping[str, int], silence: timedelta, caps: Caps | None = None
+) -> list[Reading]:
     """The figures now, as far as Postgres has them; counts stop at their `limits`.
 
     Clocks count of processes that were not silent for longer than `silence`.
     """
-    values = {**limits, "silence": silence}
+    values = {**limits, "silence": silence, "caps": given(caps)}
     with conn.cursor(row_factory=class_row(Reading)) as cursor:
         return cursor.execute(query("alerts", "readings"), values).fetchall()
 

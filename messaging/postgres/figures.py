@@ -1,12 +1,13 @@
 """The figures of the installation: what waits, how long the queues are, what became of it all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.rows import class_row
 
-from messaging.postgres import alerts
+from messaging.postgres import alerts, guards
+from messaging.postgres.guards import Count, Stop
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 from messaging.postgres.queues import Depth, depths
@@ -43,6 +44,10 @@ class Figures:
     """Alerts that fire, by name."""
     silences: Mapping[str, float]
     """For how many seconds the most silent process of each kind has been."""
+    stops: Sequence[Stop]
+    """What a person has stopped."""
+    counts: Sequence[Count]
+    """What counts against the caps in this hour and this day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,8 @@ def read(conn: Postgres) -> Figures:
         recent=recent,
         firing=alerts.firing(conn),
         silences=alerts.silences(conn),
+        stops=guards.active_stops(conn),
+        counts=guards.counts(conn),
     )
 
 

@@ -9,10 +9,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from messaging.domain.caps import Caps
 from messaging.domain.draft import Prepared
 from messaging.domain.entries import Hint, Standing
 from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Lane, Phone, Status
 from messaging.domain.outcome import Outcome
+from messaging.postgres.caps import given
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
@@ -83,9 +85,13 @@ class Settling:
         return {name: value for name, value in row.items() if value is not None}
 
 
-def claim(conn: Postgres, ids: Sequence[JobId], lease: timedelta) -> list[Claim]:
-    """Makes pending jobs ours to send; those of somebody else are not in the answer."""
-    rows = conn.execute(query("jobs", "claim"), {"ids": list(ids), "lease": lease})
+def claim(
+    conn: Postgres, ids: Sequence[JobId], lease: timedelta, caps: Caps | None = None
+) -> list[Claim]:
+    """Makes pending jobs ours to send; those of somebody else are not in the answer, nor those
+    that are stopped or for which the caps have no room."""
+    values = {"ids": list(ids), "lease": lease, "caps": given(caps)}
+    rows = conn.execute(query("jobs", "claim"), values)
     return [_claim(*row) for row in rows]
 
 
@@ -183,8 +189,13 @@ def settle(
 def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
     """The same for several at once, no two of which may be about one job."""
     rows = [row for settling in settlings for row in settling.rows()]
-    settled = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
-    return {JobId(id) for (id,) in settled}
+    answer = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
+    settled = {JobId(id) for (id,) in answer}
+    unsent = [row for row in rows if row["status"] not in (Status.SENT, Status.IN_DOUBT)]
+    if unsent:
+        # What did not go out does not count against the caps.
+        conn.execute(query("guards", "give_back"), {"outcomes": Jsonb(unsent)})
+    return settled
 
 
 def promote(conn: Postgres, most: int) -> int:

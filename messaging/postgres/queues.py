@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from psycopg.rows import class_row
 
+from messaging.domain.caps import Caps
 from messaging.domain.entries import Entry, Letter, entry_of
+from messaging.postgres.caps import given
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -21,11 +23,15 @@ class Depth:
     total_messages: int
 
 
-def lease(conn: Postgres, queue: str, time: timedelta, most: int) -> list[Entry]:
-    """Takes entries for a while, oldest first; they come back unless they are deleted."""
+def lease(
+    conn: Postgres, queue: str, time: timedelta, most: int, caps: Caps | None = None
+) -> list[Entry]:
+    """Takes entries for a while, oldest first; they come back unless they are deleted. There are
+    none while a person has stopped the queue, or a cap leaves no room."""
+    seconds = int(time.total_seconds())
     rows = conn.execute(
         query("queues", "lease"),
-        {"queue": queue, "lease": int(time.total_seconds()), "most": most},
+        {"queue": queue, "lease": seconds, "most": most, "caps": given(caps)},
     )
     return [entry_of(msg_id, written) for msg_id, written in rows]
 

@@ -38,7 +38,8 @@ def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
     with rt.db.connection() as conn:
         # Once there is a connection: waiting for one must not use the time up.
         write_before = rt.monotonic() + rt.settings.send_deadline
-        return with_standing(conn, jobs.claim(conn, ids, rt.settings.lease)), write_before
+        claims = jobs.claim(conn, ids, rt.settings.lease, rt.settings.caps)
+        return with_standing(conn, claims), write_before
 
 
 def with_standing(conn: Postgres, claims: Sequence[Claim]) -> Sequence[Claim]:

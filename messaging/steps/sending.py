@@ -50,12 +50,10 @@ def send_claims(
     """
     by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
-    texts = [
-        _outgoing(claim, write_before, _good_until(claim, claimed_at), slots.get(claim.id))
-        for claim in claims
-    ]
-    for answers in rt.twilio.send(texts, urgent=urgent):
-        yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
+    texts = [_outgoing(claim, claimed_at, write_before, slots.get(claim.id)) for claim in claims]
+    with rt.brake.watched():
+        for answers in rt.twilio.send(texts, urgent=urgent):
+            yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
 
 def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
@@ -86,10 +84,9 @@ def _good_until(claim: Claim, claimed_at: float) -> float | None:
     return claimed_at + claim.expires_in.total_seconds() if claim.expires_in is not None else None
 
 
-def _outgoing(
-    claim: Claim, write_before: float, good_until: float | None, slot: Slot | None
-) -> Outgoing:
+def _outgoing(claim: Claim, claimed_at: float, write_before: float, slot: Slot | None) -> Outgoing:
     start, end = slot or (0.0, write_before)
+    good_until = _good_until(claim, claimed_at)
     latest = write_before if good_until is None else good_until - _LEAST
     return Outgoing(
         job_id=claim.id,
@@ -101,6 +98,7 @@ def _outgoing(
         write_before=min(write_before, end, latest),
         write_after=start,
         good_until=good_until,
+        claimed_at=claimed_at,
     )
 
 

@@ -15,8 +15,10 @@ _TO_CLAIM = timedelta(milliseconds=50)
 def get_ready(rt: Runtime, texts: int) -> None:
     """Returns when so many texts could begin in slots: a connection takes longer than those wait.
 
-    To be called before slots are asked for, at once where there is no limit.
+    To be called before slots are asked for, at once where there is no limit. What is stopped is
+    looked up now, where nobody has for long. Raises what the database raises where it is away.
     """
+    rt.brake.get_ready()
     if rt.settings.pace:
         rt.twilio.ready(texts)
 

@@ -30,7 +30,7 @@ from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.parameters import NeedsMessagingService, Sender
-from messaging.twilio.stages import PROGRESS, Failed, Progress
+from messaging.twilio.stages import PROGRESS, Brake, Failed, Progress
 
 T = TypeVar("T")
 
@@ -55,8 +55,16 @@ class Gateway:
     says it. `tls` replaces the system's certificates, e.g. with those of a proxy.
     """
 
-    def __init__(self, settings: Settings, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        tls: ssl.SSLContext | None = None,
+        brake: Brake | None = None,
+    ) -> None:
+        """`brake` is asked about each text right before it is written."""
         self._settings = settings
+        self._brake = brake
         self._tls = tls
         self._sender = Sender.of(settings)
         self._opening = threading.Lock()
@@ -155,7 +163,9 @@ class Gateway:
 
     async def _answer(self, api: Api, message: Outgoing) -> Answer:
         """The answer to one message, whatever happens."""
-        progress = Progress(write_before=message.write_before)
+        progress = Progress(
+            write_before=message.write_before, claimed_at=message.claimed_at, brake=self._brake
+        )
         PROGRESS.set(progress)
         try:
             response = await api.create(self._sender.form(message))

@@ -104,6 +104,7 @@ class StagedHttpClient(AsyncHttpClient):
         try:
             connection = await self._connection(origin, progress)
             try:
+                await progress.until_seen()
                 reply = await connection.exchange(written, timeout=timeout, progress=progress)
             finally:
                 self._put_back(origin, connection)

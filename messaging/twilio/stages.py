@@ -1,11 +1,16 @@
 """How far a request had come: what may follow a failure depends on nothing else."""
 
+import asyncio
 import math
 import time
 from contextvars import ContextVar
 from enum import IntEnum
+from typing import Protocol
 
 from messaging.errors import MessagingError
+
+_BETWEEN_GLANCES = 0.02
+"""Seconds."""
 
 
 class Stage(IntEnum):
@@ -20,7 +25,7 @@ class Stage(IntEnum):
     TLS = 3
     """Agreeing on TLS and checking the certificate."""
     DEADLINE = 4
-    """Everything was ready, but it was too late to write."""
+    """Everything was ready, but it was too late to write, or sending was stopped."""
     WRITE = 5
     """Writing; an unknown part of the request has left."""
     STATUS = 6
@@ -43,25 +48,57 @@ class Failed(MessagingError):
         self.reason = reason
 
 
+class Brake(Protocol):
+    """What knows whether somebody has stopped sending; times are readings of `time.monotonic()`."""
+
+    def why_not(self, claimed_at: float) -> str | None:
+        """Why what was claimed then must not be written now; None: it may."""
+
+    def is_stale(self, claimed_at: float) -> bool:
+        """Whether that is not known now, and may be in a moment."""
+
+
 class Progress:
     """Follows one request. `write_before` is a reading of `time.monotonic()` in seconds."""
 
-    __slots__ = ("stage", "write_before")
+    __slots__ = ("brake", "claimed_at", "stage", "write_before")
 
-    def __init__(self, *, write_before: float = math.inf) -> None:
+    def __init__(
+        self,
+        *,
+        write_before: float = math.inf,
+        claimed_at: float = math.inf,
+        brake: Brake | None = None,
+    ) -> None:
+        """`brake` is asked right before the first byte about what was claimed then."""
         self.stage = Stage.START
         self.write_before = write_before
+        self.claimed_at = claimed_at
+        self.brake = brake
 
     @property
     def time_left(self) -> float | None:
         """Seconds until the request must not be written any more, or None without a limit."""
         return None if math.isinf(self.write_before) else self.write_before - time.monotonic()
 
+    async def until_seen(self) -> None:
+        """Wait until it has been seen lately whether sending is stopped, or it is too late."""
+        while (
+            self.brake is not None
+            and self.brake.is_stale(self.claimed_at)
+            and time.monotonic() < self.write_before
+        ):
+            await asyncio.sleep(_BETWEEN_GLANCES)
+
     def begin_write(self) -> None:
-        """Enter WRITE, to be called right before the first byte; raise Failed if it is too late."""
+        """Enter WRITE, to be called right before the first byte; raise Failed if it is too late,
+        or if there is a reason not to."""
         late = time.monotonic() - self.write_before
         if late >= 0:
             raise self.too_late()
+        if self.brake is not None and (reason := self.brake.why_not(self.claimed_at)):
+            self.stage = Stage.DEADLINE
+            raise Failed(Stage.DEADLINE, reason)
         self.stage = Stage.WRITE
 
     def too_late(self) -> Failed:

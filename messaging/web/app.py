@@ -127,10 +127,13 @@ async def _alive(_request: Request) -> Response:
 
 def _ready(pool: health.Pool, redis: Redis) -> Endpoint:
     async def ready(_request: Request) -> Response:
-        parts, firing = await asyncio.gather(health.parts(pool, redis), health.alerts(pool))
+        parts, firing, stopped = await asyncio.gather(
+            health.parts(pool, redis), health.alerts(pool), health.stops(pool)
+        )
         is_ready = all(part.ok for part in parts)
+        told = {"parts": [asdict(part) for part in parts], "alerts": firing, "stopped": stopped}
         return JSONResponse(
-            {"ready": is_ready, "parts": [asdict(part) for part in parts], "alerts": firing},
+            {"ready": is_ready, **told},
             status_code=200 if is_ready else 503,
         )
 

@@ -44,6 +44,16 @@ async def alerts(pool: Pool) -> int | None:
     return sum(int(number) for _, number in rows)
 
 
+async def stops(pool: Pool) -> list[str] | None:
+    """What a person has stopped, which makes no process less ready; None where it is not known."""
+    try:
+        async with asyncio.timeout(_PATIENCE), pool.connection() as conn:
+            rows = await (await conn.execute(query("guards", "stopped"))).fetchall()
+    except (psycopg.Error, TimeoutError):
+        return None
+    return [what for (what,) in rows]
+
+
 def redis_client(url: str) -> Redis:
     """A client that gives up after three seconds instead of trying again."""
     return Redis.from_url(

@@ -87,6 +87,7 @@ class _Gauges(Collector):
             yield from _queues(figures)
             yield _recent(figures)
             yield from _watched(figures)
+            yield from _guarded(figures)
 
 
 def _waiting(figures: Figures) -> Iterator[GaugeMetricFamily]:
@@ -138,3 +139,29 @@ def _watched(figures: Figures) -> Iterator[GaugeMetricFamily]:
         silence.add_metric([role], seconds)
     yield firing
     yield silence
+
+
+def _guarded(figures: Figures) -> Iterator[GaugeMetricFamily]:
+    stops = GaugeMetricFamily(
+        "messaging_stops", "What a person has stopped.", labels=["scope", "value"]
+    )
+    aside = GaugeMetricFamily(
+        "messaging_set_aside",
+        "Messages that wait outside of the queues until sending is resumed.",
+        labels=["scope", "value"],
+    )
+    for stop in figures.stops:
+        stops.add_metric([stop.scope, stop.value], 1)
+        aside.add_metric([stop.scope, stop.value], stop.set_aside)
+    yield stops
+    yield aside
+    counted = GaugeMetricFamily(
+        "messaging_counted",
+        "What counts against the caps in this hour and this day (UTC).",
+        labels=["span", "unit"],
+    )
+    for one in figures.counts:
+        counted.add_metric([one.span, "messages"], one.messages)
+        counted.add_metric([one.span, "segments"], one.segments)
+        counted.add_metric([one.span, "usd"], float(one.usd))
+    yield counted

@@ -394,3 +394,41 @@ def test_neither_numbers_nor_secrets_are_shown(
     assert SECRET not in shown
     assert "+1555" not in shown
     assert all(isinstance(one, InDoubt) for one in found[1:])
+
+
+class Brake:
+    """Knows nothing for a while, and then whether sending is stopped."""
+
+    def __init__(self, why_not: str | None, unknown: int) -> None:
+        self._why_not, self._unknown = why_not, unknown
+        self.asked: list[float] = []
+
+    def is_stale(self, claimed_at: float) -> bool:
+        self.asked.append(claimed_at)
+        return len(self.asked) <= self._unknown
+
+    def why_not(self, claimed_at: float) -> str | None:
+        return self._why_not
+
+
+@pytest.mark.parametrize("unknown", [0, 3])
+def test_a_text_is_not_written_once_sending_is_stopped(unknown: int) -> None:
+    with serving(answer(created())) as server:
+        brake = Brake("sending was stopped", unknown)
+        gateway = Gateway(settings(server.url), brake=brake)
+        ((_, said),) = [one for group in gateway.send([text()]) for one in group]
+        gateway.close()
+    assert isinstance(said, NotSent)
+    assert ("sending was stopped", False) == (said.reason, said.costs_retry)
+    assert [] == server.requests
+    assert unknown + 1 == len(brake.asked)
+
+
+def test_a_text_waits_until_it_is_known_that_nothing_is_stopped() -> None:
+    with serving(answer(created())) as server:
+        brake = Brake(None, 3)
+        gateway = Gateway(settings(server.url), brake=brake)
+        ((_, said),) = [one for group in gateway.send([text()]) for one in group]
+        gateway.close()
+    assert isinstance(said, Accepted)
+    assert 4 == len(brake.asked)

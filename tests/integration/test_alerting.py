@@ -187,6 +187,13 @@ def bloat(db: Database, _rt: Runtime) -> Iterator[None]:
     db.execute("vacuum pgmq.q_sms_queue")
 
 
+@contextmanager
+def stopped(db: Database, _rt: Runtime) -> Iterator[None]:
+    db.execute("select messaging.stop('lane', 'urgent', 'a test')")
+    yield
+    db.execute("select messaging.resume('lane', 'urgent')")
+
+
 WRONG: Mapping[str, tuple[Any, str, str]] = {
     "beat is silent": (silent, "silent", "beat"),
     "there is no bridge": (nobody, "silent", "bridge"),
@@ -200,6 +207,7 @@ WRONG: Mapping[str, tuple[Any, str, str]] = {
     "there are dead letters": (dead_letters, "dead_letters", ""),
     "a clock is wrong": (clock_skew, "clock_skew", ""),
     "a queue is bloated": (bloat, "bloat", "pgmq.q_sms_queue"),
+    "sending is stopped": (stopped, "stopped", "lane urgent"),
 }
 
 
@@ -240,8 +248,20 @@ def test_few_failures_and_those_of_long_ago_are_no_rate(
     assert [] == look_twice(rt)
 
 
+def test_a_cap_that_is_reached_fires_and_is_resolved_when_it_is_raised(
+    db: Database, make: Callable[..., Runtime]
+) -> None:
+    rt, raised = (make(MESSAGING_CAP_MESSAGES_DAY=most) for most in ("1", "2"))
+    all_live(db)
+    db.execute("insert into messaging.cap_counts (span, began, messages) "
+               "values ('day', messaging.window_of('day', now()), 1)")  # fmt: skip
+    assert [("fired", "cap_reached", "")] == look_twice(rt)
+    assert [("resolved", "cap_reached", "")] == look_twice(raised)
+
+
 def test_every_alert_is_tried_here() -> None:
-    assert set(Name) == {name for _, name, _ in WRONG.values()} | {Name.REDIS_AWAY}
+    tried = {name for _, name, _ in WRONG.values()}
+    assert set(Name) == tried | {Name.REDIS_AWAY, Name.CAP_REACHED}
 
 
 def test_what_flickers_makes_one_alert(db: Database, make: Callable[..., Runtime]) -> None:

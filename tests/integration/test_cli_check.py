@@ -24,8 +24,8 @@ from tests.integration.command_line import CommandLine, Ran
 
 Database = Connection[TupleRow]
 PARTS = [
-    "settings", "database", "direct", "migrations", "pgmq", "queues", "clock", "alerts", "redis",
-    "sending", "workers", "bridge", "beat", "twilio", "sender", "callback",
+    "settings", "database", "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops",
+    "countries", "redis", "sending", "workers", "bridge", "beat", "twilio", "sender", "callback",
 ]  # fmt: skip
 
 TAKES_EVERYTHING = replace(
@@ -119,8 +119,8 @@ def test_everything_else_is_looked_at_when_the_servers_are_away(messaging: Comma
     )
     ran = messaging("check", "--json")
     unknown = (
-        "direct", "migrations", "pgmq", "queues", "clock", "alerts", "sending", "workers",
-        "bridge", "beat",
+        "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops", "countries",
+        "sending", "workers", "bridge", "beat",
     )  # fmt: skip
     assert {
         **dict.fromkeys(PARTS, "ok"),
@@ -139,7 +139,7 @@ def test_everything_else_is_looked_at_when_nothing_is_set_up(
     assert {
         **dict.fromkeys(PARTS, "ok"),
         **dict.fromkeys(("migrations", "pgmq", "workers", "bridge", "beat", "twilio"), "trouble"),
-        **dict.fromkeys(("queues", "alerts", "sender"), "skipped"),
+        **dict.fromkeys(("queues", "alerts", "stops", "countries", "sender"), "skipped"),
     } == states(ran)
     assert "Run `messaging migrate`." == findings(ran)["migrations"]["advice"]
 

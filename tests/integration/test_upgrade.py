@@ -141,3 +141,11 @@ def test_of_two_templates_of_one_name_the_younger_gets_a_longer_one(original: st
             "select name = 'a ' || left(id::text, 8) from message_templates "
             "where content_template = 'young'",
         )
+
+
+def test_an_upgraded_database_texts_every_country_as_before(original: str) -> None:
+    migrate(original)
+    with psycopg.connect(original) as conn:
+        assert [("allow", "*")] == conn.execute(
+            "select rule, what from messaging.destinations"
+        ).fetchall()

@@ -35,7 +35,7 @@ REDIS = part("redis", True, "Redis answers.")
 def test_a_process_with_all_its_parts_is_ready(web: Web) -> None:
     answer = web.get("/readyz")
     assert answer.status == 200
-    assert {"ready": True, "parts": [DATABASE, REDIS], "alerts": 0} == answer.json
+    assert {"ready": True, "parts": [DATABASE, REDIS], "alerts": 0, "stopped": []} == answer.json
 
 
 def test_metrics_show_the_installation(web: Web, db: Connection[TupleRow]) -> None:

@@ -13,6 +13,8 @@ import psycopg
 import redis
 from psycopg_pool import ConnectionPool
 
+from messaging.bounds import Bounds
+from messaging.brake import Brake
 from messaging.domain.answers import Outgoing
 from messaging.domain.job import InDoubtPolicy, JobId, Sid, Status
 from messaging.domain.outcome import RetryRules
@@ -115,6 +117,8 @@ class World:
                 jitter=0.0,
                 default_policy=self.settings.in_doubt_policy,
             ),
+            brake=Brake(frozenset),
+            bounds=Bounds(self.settings),
             dice=Random(0),
             clock=self.clock,
         )

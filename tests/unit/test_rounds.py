@@ -33,9 +33,8 @@ class Story(Runtime):
 @pytest.fixture
 def rt() -> Story:
     built = runtime.build(SETTINGS)
-    given = {
-        name: getattr(built, name) for name in ("settings", "db", "throttle", "twilio", "rules")
-    }
+    names = ("settings", "db", "throttle", "twilio", "rules", "brake", "bounds")
+    given = {name: getattr(built, name) for name in names}
     return Story(**given, clock=[100.0])
 
 

@@ -68,6 +68,12 @@ from unnest(
   array['public.message_jobs', 'pgmq.q_sms_queue', 'pgmq.q_sms_priority_queue']
 ) as relation
 union all
+select 'stopped', concat_ws(' ', scope, nullif(value, '')), 1
+from messaging.stops
+where resumed_at is null
+union all
+select 'cap_reached', '', messaging.is_full(%(caps)s::jsonb)::int
+union all
 -- How long the most silent process of each kind has been; a kind that must be there and is not has
 -- been silent for ever.
 select 'silent', kind.role, coalesce(

@@ -1,11 +1,11 @@
 -- name: claim
 -- Makes pending jobs ours to send, each by exactly one worker, and commits that intention.
--- A job that is missing from the answer is somebody else's, or not pending.
+-- A job that is missing from the answer is somebody else's, not pending, stopped, or over a cap.
 select
   id, attempt, recipient_phone, message_content, media_urls, retry_count, max_retries,
   in_doubt_policy, doubt_resends, null::timestamptz as send_at, null::interval as send_in,
   expires_in, category, time_zone, claimed_at, urgent, dead_code
-from messaging.claim(%(ids)s::uuid[], %(lease)s)
+from messaging.claim(messaging.admit(%(ids)s::uuid[], %(caps)s::jsonb), %(lease)s)
 
 -- name: claim_for_handover
 -- Makes scheduled jobs that fit Twilio's own scheduling window ours to hand over.
@@ -23,6 +23,7 @@ with ours as materialized (
     -- Not what waits here for the end of quiet hours: Twilio would send it at its own time.
     and due_at <= scheduled_for + interval '1 minute'
     and (error_details is null or not error_details ? 'handover_refused')
+    and messaging.may_start(priority, recipient_phone, metadata)
   order by due_at
   limit %(most)s
   for update skip locked
@@ -160,8 +161,9 @@ select settled
 from messaging.settle(%(outcomes)s) as settled
 
 -- name: promote
--- Puts jobs whose time has come into their queues; how many.
+-- Puts jobs whose time has come into their queues, and those for which sending was resumed; how many.
 select messaging.promote(%(most)s)
+from messaging.unpark(%(most)s)
 
 -- name: expire
 -- Ends waiting jobs whose deadline has passed; how many.

@@ -1,7 +1,8 @@
 -- name: lease
--- Takes queue entries for a while; those that are not deleted by then come back by themselves.
-select msg_id, message::text as written
-from pgmq.read(%(queue)s, %(lease)s, %(most)s)
+-- Takes queue entries for a while; those that are not deleted by then come back by themselves. None
+-- where the queue is halted, by a person or by a cap.
+select msg_id, written
+from messaging.lease(%(queue)s, %(lease)s, %(most)s, %(caps)s::jsonb)
 
 -- name: release
 -- Makes a leased entry visible again after this many seconds.
