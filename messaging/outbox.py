@@ -20,7 +20,7 @@ from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
 from messaging.postgres import connect, enqueuing, messages
 from messaging.postgres.enqueuing import Defaults
-from messaging.postgres.messages import Enqueued, Event, Message, TemplateRow
+from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
 
 Postgres = Connection[TupleRow]
@@ -186,8 +186,8 @@ class Messaging:
         if not wanted:
             return {}
         with self._connection(conn) as mine:
-            rows = {name: messages.template(mine, name) for name in wanted}
-        return {name: _source(row) for name, row in rows.items() if row is not None}
+            found = {name: messages.template(mine, name) for name in wanted}
+        return {name: template for name, template in found.items() if template is not None}
 
     def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""
@@ -233,15 +233,6 @@ def _begin(
         done: Future[list[Enqueued]] = Future()
         done.set_result(store(batch))
         return done
-
-
-def _source(row: TemplateRow) -> TemplateSource:
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-    )
 
 
 def _known(id: UUID, answer: str) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.domain import fields
+from messaging.domain.content import Rendered, content_of
 from messaging.domain.job import MAX_BODY, InDoubtPolicy, JobId, Phone
 from messaging.domain.phone import normalise
 from messaging.domain.segments import Encoding, count
-from messaging.domain.templates import render
 from messaging.errors import Refused
 
 PRIORITIES = range(-100, 101)
@@ -24,11 +24,12 @@ WINDOWS = (timedelta(0), timedelta(days=365))
 class Draft:
     """One text as a caller hands it in: a body, or a template and its variables.
 
-    `template` is a name or an id. `scheduled_for` needs a time zone; without it, or when it is
-    past, the text goes out at once. Of two drafts with one `idempotency_key` the first counts, for
-    the time of `idempotency_ttl`; of two that say the same to the same number for the same user,
-    that of which the other comes within its `dedupe_window`. None is the settings' default, and no
-    window (0) lets it go out in any case.
+    `template` is a name or an id; of one with several languages, the variable `language` chooses.
+    `scheduled_for` needs a time zone; without it, or when it is past, the text goes out at once. Of
+    two drafts with one `idempotency_key` the first counts, for the time of `idempotency_ttl`; of
+    two that say the same to the same number for the same user, that of which the other comes within
+    its `dedupe_window`. None is the settings' default, and no window (0) lets it go out in any
+    case.
     """
 
     to: str
@@ -52,13 +53,13 @@ class Draft:
 class TemplateSource:
     """A row of `message_templates`, as far as a draft needs it.
 
-    `template_vars` are the values of variables that the draft does not give.
+    `content` is what its version says, as JSON: `domain.content` reads it.
     """
 
     id: UUID
     name: str
-    content_template: str
-    template_vars: Mapping[str, object] | None = None
+    version: int
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Prepared:
     recipient_phone: Phone
     message_content: str
     template_id: UUID | None
+    template_version: int | None
     template_vars: Mapping[str, object]
     scheduled_for: datetime | None
     priority: int
@@ -94,27 +96,27 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
     Raises Refused with the first thing that is wrong, in a sentence that says what to do.
     """
     phone = normalise(fields.text(draft.to, "to"), default_region)
-    media_urls = fields.media_urls(draft.media_urls)
     content = _content(draft, template)
-    size = count(content)
+    size = count(content.text)
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
         recipient_phone=phone,
-        message_content=content,
+        message_content=content.text,
         template_id=template.id if template else None,
+        template_version=template.version if template else None,
         template_vars=fields.json_object(draft.variables, "variables"),
         scheduled_for=fields.with_zone(draft.scheduled_for),
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
         max_retries=_retries(draft.max_retries),
         metadata=fields.json_object(draft.metadata, "metadata"),
-        media_urls=media_urls,
+        media_urls=content.media_urls,
         in_doubt_policy=_policy(draft.in_doubt_policy),
         idempotency_key=fields.key(draft.idempotency_key),
         idempotency_ttl=_lifetime(draft),
         dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
         encoding=size.encoding,
-        segments=1 if media_urls else size.parts,
+        segments=1 if content.media_urls else size.parts,
     )
 
 
@@ -128,36 +130,39 @@ def priority_for(due_in: timedelta) -> int:
     return 5 if due_in < timedelta(hours=24) else 1
 
 
-def _content(draft: Draft, template: TemplateSource | None) -> str:
+def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
+    media_urls = fields.media_urls(draft.media_urls)
     if draft.body is not None and draft.template is not None:
         raise Refused("Both body and template are given: give one of them.")
     if draft.template is not None:
-        return _rendered(draft, template)
+        return _rendered(draft, template, media_urls)
     if draft.variables:
         raise Refused("There are variables but no template: name a template, or leave them out.")
     body = fields.text(draft.body or "", "body")
-    if not body.strip() and not draft.media_urls:
+    if not body.strip() and not media_urls:
         raise Refused("The text is empty: give a body, a template or media_urls.")
     if len(body) > MAX_BODY:
         raise Refused(
             f"The body has {len(body):,} characters: shorten it to {MAX_BODY:,} or fewer, "
             "or split it."
         )
-    return body
+    return Rendered(text=body, media_urls=media_urls)
 
 
-def _rendered(draft: Draft, template: TemplateSource | None) -> str:
+def _rendered(
+    draft: Draft, template: TemplateSource | None, media_urls: tuple[str, ...]
+) -> Rendered:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
     try:
         given = fields.json_object(draft.variables, "variables")
-        defaults = fields.json_object(template.template_vars or {}, "template_vars")
-        text = fields.text(render(template.content_template, {**defaults, **given}), "text")
+        rendered = content_of(template.content).render(given)
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
-    if not text.strip() and not draft.media_urls:
+    media_urls = media_urls or rendered.media_urls
+    if not rendered.text.strip() and not media_urls:
         raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
-    return text
+    return Rendered(text=rendered.text, media_urls=media_urls)
 
 
 def _lifetime(draft: Draft) -> timedelta | None:

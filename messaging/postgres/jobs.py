@@ -22,7 +22,7 @@ Postgres = Connection[TupleRow]
 class Unprepared:
     """A job that came as a bare row: its number as written, its template not rendered.
 
-    The variables are JSON texts: one row that cannot be read must not hold the others up.
+    Variables and template are JSON texts: one row that cannot be read must not hold the others up.
     """
 
     id: JobId
@@ -30,8 +30,9 @@ class Unprepared:
     message_content: str
     media_urls: tuple[str, ...]
     template_vars: str | None
-    content_template: str | None
-    template_defaults: str | None
+    template: str | None
+    template_version: int | None
+    template_content: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,7 @@ def prepare(conn: Postgres, id: JobId, prepared: Prepared) -> JobId | None:
             "id": id,
             "recipient_phone": prepared.recipient_phone,
             "message_content": prepared.message_content,
+            "media_urls": list(prepared.media_urls),
             "segments": prepared.segments,
         },
     ).fetchone()

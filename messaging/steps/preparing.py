@@ -51,14 +51,14 @@ def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:
 
 def _prepared(row: Unprepared, default_region: str | None) -> Prepared:
     media_urls = tuple(row.media_urls)
-    if row.content_template is None:
+    if row.template is None:
         draft = Draft(to=row.recipient_phone, body=row.message_content, media_urls=media_urls)
         return prepare(draft, None, default_region)
     source = TemplateSource(
         id=row.id,
-        name="of this message",
-        content_template=row.content_template,
-        template_vars=_variables(row.template_defaults),
+        name=row.template,
+        version=row.template_version or 1,
+        content=row.template_content or "",
     )
     draft = Draft(
         to=row.recipient_phone,

@@ -54,6 +54,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.retention_walks",
         "messaging.schema_migrations",
         "messaging.stopping",
+        "messaging.template_versions",
         "messaging.watches",
         "public.message_jobs",
         "public.message_templates",

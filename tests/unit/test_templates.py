@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.domain.templates import FILTERS, compile_template, render, variables_of
+from messaging.domain.grammar import FILTERS
+from messaging.domain.templates import compile_template, render, variables_of
 from messaging.errors import Refused
 
 

@@ -61,17 +61,21 @@ from public.message_jobs
 where id = any(%(ids)s)
 
 -- name: unprepared
--- The jobs that came as bare rows, with their templates: number as written, nothing rendered.
+-- The jobs that came as bare rows: number as written, nothing rendered. Of a template, the version
+-- that was current when the row was inserted.
 select
   j.id,
   j.recipient_phone,
   j.message_content,
   j.media_urls,
   j.template_vars::text,
-  t.content_template,
-  t.template_vars::text as template_defaults
+  t.name as template,
+  coalesce(v.version, t.version) as template_version,
+  coalesce(v.content, messaging.template_content(t))::text as template_content
 from public.message_jobs as j
 left join public.message_templates as t on t.id = j.template_id
+left join messaging.template_versions as v
+  on v.template_id = j.template_id and v.version = j.template_version
 where
   j.id = any(%(ids)s)
   and j.status in ('pending', 'scheduled')
@@ -94,6 +98,7 @@ update public.message_jobs
 set
   recipient_phone = %(recipient_phone)s,
   message_content = %(message_content)s,
+  media_urls = %(media_urls)s,
   segments = %(segments)s,
   prepared_at = clock_timestamp()
 where
@@ -212,6 +217,19 @@ from messaging.enqueue_prepared(
   %(dedupe_window)s::text[]
 )
 
+-- name: current_versions
+-- The versions that these templates have now.
+select id, version
+from public.message_templates
+where id = any(%(ids)s)
+
+-- name: correct_versions
+-- Writes down which versions new jobs are made of, where their templates were saved meanwhile.
+update public.message_jobs as j
+set template_version = made.version
+from unnest(%(ids)s::uuid[], %(versions)s::int[]) as made (id, version)
+where j.id = any(array[made.id]) and j.template_version <> made.version
+
 -- name: cancel
 -- Stops a job that has not gone out: canceled, canceling, too_late or not_found.
 select messaging.cancel(%(id)s)
@@ -221,10 +239,10 @@ select messaging.cancel(%(id)s)
 select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
--- A template by id or by name. No row: there is none.
-select id, name, content_template, template_vars
-from public.message_templates
-where id::text = %(wanted)s or name = %(wanted)s
+-- A template by id or by name, as it is now. No row: there is none.
+select t.id, t.name, t.version, messaging.template_content(t)::text as content
+from public.message_templates as t
+where t.id::text = %(wanted)s or t.name = %(wanted)s
 
 -- name: record_receipts
 -- Records status callbacks; the rows are those that were new.
