@@ -65,7 +65,7 @@ class Content:
 
     @cached_property
     def _texts(self) -> Mapping[str, str]:
-        return {_folded(language): text for language, text in self.sources().items()}
+        return {folded(language): text for language, text in self.sources().items()}
 
     def _values(self, given: Mapping[str, object]) -> Mapping[str, object]:
         if self.gsm7:
@@ -130,6 +130,11 @@ def content_of(written: str) -> Content:
     return read(read_as_json)
 
 
+def folded(language: str) -> str:
+    """The tag as tags are compared."""
+    return language.replace("_", "-").lower()
+
+
 def _object(written: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = written.get(name)
     return fields.json_object({} if value is None else value, name)  # type: ignore[arg-type]
@@ -157,11 +162,7 @@ def _language(value: object) -> str:
 
 def _chosen(language: str, texts: Mapping[str, str]) -> str:
     """The longest beginning of the tag that there is a text for; RFC 4647, 3.4, "Lookup"."""
-    tag = _folded(language)
+    tag = folded(language)
     while tag and tag not in texts:
         tag = tag.rpartition("-")[0]
     return tag
-
-
-def _folded(language: str) -> str:
-    return language.replace("_", "-").lower()
