@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 from messaging.domain import fields
 from messaging.domain.declarations import RESERVED, declared
+from messaging.domain.grammar import names_in, parsed
 from messaging.domain.templates import Template, compile_template
 from messaging.domain.twins import with_twins
 from messaging.domain.variables import Variable
@@ -40,6 +41,11 @@ class Content:
     def sources(self) -> dict[str, str]:
         """Its texts by their languages, first that of all others, whose language may be none."""
         return {self.language or "": self.content_template, **self.texts}
+
+    def names(self) -> frozenset[str]:
+        """The variables that it uses. Raises Refused where one of its sources cannot be read."""
+        sources = (*self.sources().values(), *self.media_urls)
+        return frozenset[str]().union(*(names_in(parsed(source)) for source in sources))
 
     def render(self, variables: Mapping[str, object]) -> "Rendered":
         """What it makes of these variables and its own. Raises Refused with what is wrong."""
@@ -123,11 +129,16 @@ def read(written: Mapping[str, object]) -> Content:
 @lru_cache(maxsize=1024)
 def content_of(written: str) -> Content:
     """The content in a JSON text, as `messaging.template_versions` keeps it; Refused as `read`."""
+    return read(columns_of(written))
+
+
+def columns_of(written: str) -> Mapping[str, object]:
+    """The object in such a JSON text; Refused where Python cannot read what Postgres could."""
     try:
-        read_as_json = json.loads(written)
+        said: Mapping[str, object] = json.loads(written)
     except (ValueError, RecursionError):
         raise Refused("What the template says cannot be read: it is too deep.") from None
-    return read(read_as_json)
+    return said
 
 
 def folded(language: str) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from jinja2 import nodes
 
 from messaging.domain.bounds import Bound
-from messaging.domain.content import Content, folded, read
+from messaging.domain.content import Content, columns_of, folded, read
 from messaging.domain.declarations import RESERVED
 from messaging.domain.grammar import names_in, parsed
 from messaging.domain.job import MAX_BODY
@@ -93,6 +93,15 @@ def lint(written: Mapping[str, object]) -> Lint:
     ]
     findings.sort(key=lambda found: found.level is not Level.ERROR)
     return Lint(findings=findings, sizes=[size for text in texts if (size := text.size())])
+
+
+def lint_stored(written: str) -> Lint:
+    """The same for one that is stored, as `messaging.template_content` has it."""
+    try:
+        columns = columns_of(written)
+    except Refused as refusal:
+        return Lint(findings=[_error("", str(refusal))], sizes=[])
+    return lint(columns)
 
 
 class _Looked:

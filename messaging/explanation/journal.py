@@ -35,7 +35,13 @@ def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
 def _handed_over(message: Message, scheduled_for: datetime | None, tell: Tell) -> Line:
     lane = Lane.of(message.priority)
     when = f", to be sent at {tell(scheduled_for)}" if scheduled_for else ""
-    return Line(at=message.created_at, text=f"It was handed over, {lane} lane{when}.")
+    made = f", {_made_of(message)}" if message.template else ""
+    return Line(at=message.created_at, text=f"It was handed over{made}, {lane} lane{when}.")
+
+
+def _made_of(message: Message) -> str:
+    version = f"version {message.template_version} of " if message.template_version else ""
+    return f"made of {version}the template {message.template}"
 
 
 def _line(event: Event, tell: Tell) -> Line:

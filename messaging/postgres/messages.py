@@ -34,6 +34,8 @@ class Message:
     delivery_status: str | None
     recipient_phone: str
     message_content: str
+    template: str | None
+    template_version: int | None
     scheduled_for: datetime | None
     priority: int
     attempt: int

@@ -176,11 +176,13 @@ returning job_id
 -- name: show
 -- A job as people look at it. No row: there is none.
 select
-  id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
-  attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at
-from public.message_jobs
-where id = %(id)s
+  j.id, j.status, j.delivery_status, j.recipient_phone, j.message_content, t.name as template,
+  j.template_version, j.scheduled_for, j.priority, j.attempt, j.retry_count, j.max_retries,
+  j.twilio_sid, j.error_code, j.error_details, j.segments, j.created_at, j.sent_at,
+  j.delivered_at, j.due_at
+from public.message_jobs as j
+left join public.message_templates as t on t.id = j.template_id
+where j.id = %(id)s
 
 -- name: events_of_job
 -- The journal of a job, oldest first.
