@@ -137,22 +137,20 @@ from public.message_templates as t;
 create function messaging.note_template_version() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+-- Without a search_path of its own, which costs 5 us a row: every name and operator says its schema.
 as $$
 begin
   new.template_version := null;
-  if new.prepared_at is not null and new.retry_of is not null then
-    new.template_version := (
-      select before.template_version
-      from public.message_jobs as before
-      where before.id = new.retry_of and before.template_id = new.template_id
-    );
+  if new.retry_of is not null and new.prepared_at is not null then
+    select before.template_version into new.template_version
+    from public.message_jobs as before
+    where before.id operator(pg_catalog.=) new.retry_of
+      and before.template_id operator(pg_catalog.=) new.template_id;
   end if;
   if new.template_version is null then
-    new.template_version := (
-      select current.version from public.message_templates as current
-      where current.id = new.template_id
-    );
+    select current.version into new.template_version
+    from public.message_templates as current
+    where current.id operator(pg_catalog.=) new.template_id;
   end if;
   return new;
 end

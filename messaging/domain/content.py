@@ -51,6 +51,8 @@ class Content:
         """What it makes of these variables and its own. Raises Refused with what is wrong."""
         given = self._values({**self.template_vars, **variables})
         text = fields.text(self._template(self._source(given)).render(given), "text")
+        if not self.media_urls:
+            return Rendered(text=text)
         media = [self._template(source).render(given) for source in self.media_urls]
         return Rendered(text=text, media_urls=fields.media_urls(media))
 
@@ -88,10 +90,18 @@ class Content:
         }
 
     def _template(self, source: str) -> Template:
+        known = self._compiled.get(source)
+        if known is not None:
+            return known
         template = compile_template(source, gsm7=self.gsm7)
-        if self.variables:
-            self.check_names(template.variables)
+        self.check_names(frozenset(template.variables))
+        self._compiled[source] = template
         return template
+
+    @cached_property
+    def _compiled(self) -> dict[str, Template]:
+        """The templates of the sources that were rendered: looked up for each message."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +109,7 @@ class Rendered:
     """What a template makes of some variables."""
 
     text: str
-    media_urls: tuple[str, ...]
+    media_urls: tuple[str, ...] = ()
 
 
 def read(written: Mapping[str, object]) -> Content:

@@ -105,7 +105,7 @@ def prepare(draft: Draft, template: TemplateSource | None, default_region: str |
         message_content=content.text,
         template_id=template.id if template else None,
         template_version=template.version if template else None,
-        template_vars=fields.json_object(draft.variables, "variables"),
+        template_vars=draft.variables,
         scheduled_for=fields.with_zone(draft.scheduled_for),
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
         max_retries=_retries(draft.max_retries),
@@ -136,7 +136,7 @@ def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
         raise Refused("Both body and template are given: give one of them.")
     if draft.template is not None:
         return _rendered(draft, template, media_urls)
-    if draft.variables:
+    if fields.json_object(draft.variables, "variables"):
         raise Refused("There are variables but no template: name a template, or leave them out.")
     body = fields.text(draft.body or "", "body")
     if not body.strip() and not media_urls:
@@ -159,10 +159,11 @@ def _rendered(
         rendered = content_of(template.content).render(given)
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
-    media_urls = media_urls or rendered.media_urls
-    if not rendered.text.strip() and not media_urls:
+    if media_urls:
+        return Rendered(text=rendered.text, media_urls=media_urls)
+    if not rendered.text.strip() and not rendered.media_urls:
         raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
-    return Rendered(text=rendered.text, media_urls=media_urls)
+    return rendered
 
 
 def _lifetime(draft: Draft) -> timedelta | None:

@@ -1,12 +1,18 @@
 """The template language: what it makes of variables, and what it refuses."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.domain.grammar import FILTERS
-from messaging.domain.templates import compile_template, render, variables_of
+from messaging.domain.templates import compile_template
 from messaging.errors import Refused
+
+
+def render(source: str, variables: Mapping[str, object]) -> str:
+    return compile_template(source).render(variables)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +183,7 @@ def test_the_longest_text_still_renders() -> None:
 
 def test_every_name_that_a_source_uses_is_known() -> None:
     source = "{{ a|default(b) }}{% if c == d %}{{ e }}{% elif f is defined %}{% endif %}{# g #}"
-    assert frozenset("abcdef") == variables_of(source)
+    assert tuple("abcdef") == compile_template(source).variables
 
 
 def test_a_template_is_compiled_once() -> None:
