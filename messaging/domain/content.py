@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from messaging.domain import fields
+from messaging.domain import consent, fields
 from messaging.domain.declarations import RESERVED, declared
 from messaging.domain.grammar import names_in, parsed
 from messaging.domain.templates import Template, compile_template
@@ -13,7 +13,8 @@ from messaging.domain.twins import with_twins
 from messaging.domain.variables import Variable
 from messaging.errors import Refused
 
-CATEGORIES = ("transactional", "marketing")
+CATEGORIES = tuple(category for category in consent.CATEGORIES if category != consent.ALL)
+"""What a template may be for, as consent knows it; the first unless it says so."""
 MOST_LANGUAGES = 30
 
 

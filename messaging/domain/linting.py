@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from jinja2 import nodes
 
@@ -13,14 +14,14 @@ from messaging.domain.content import Content, columns_of, folded, read
 from messaging.domain.declarations import RESERVED
 from messaging.domain.grammar import names_in, parsed
 from messaging.domain.job import MAX_BODY
+from messaging.domain.keywords import KEYWORDS, Word
 from messaging.domain.measuring import always_says, bound_of
 from messaging.domain.segments import characters_that_force_ucs2
 from messaging.domain.twins import TWINS, with_twins
 from messaging.domain.variables import Variable
 from messaging.errors import Refused
 
-_OPT_OUT = re.compile(r"\b(STOP|STOPALL|UNSUBSCRIBE|CANCEL|END|QUIT|REVOKE|OPTOUT|OPT OUT)\b")
-"""Words that Twilio takes for an opt-out, in capitals: in small letters they are English."""
+_WORD = re.compile(r"\w+")
 
 Variables = Mapping[str, Variable]
 
@@ -150,7 +151,9 @@ class _Looked:
         yield from self._of_length(bound)
         if signs := characters_that_force_ucs2(_words_of(self._tree)):
             yield _warning(self._where, _dear(signs))
-        if self._content.category == "marketing" and not always_says(self._tree, _offers_a_way_out):
+        if self._content.category == "marketing" and not always_says(
+            self._tree, partial(_offers_a_way_out, self._where)
+        ):
             yield _warning(
                 self._where,
                 "A marketing text says how to opt out, whatever its variables: add a line such as "
@@ -223,8 +226,11 @@ def _advice(sign: str) -> str:
     return f": write {names.get(TWINS[sign], TWINS[sign])}"
 
 
-def _offers_a_way_out(text: str) -> bool:
-    return _OPT_OUT.search(text) is not None
+def _offers_a_way_out(language: str, text: str) -> bool:
+    """Whether it names a word that stops texts, in capitals: in small letters "end" is English."""
+    own = KEYWORDS.get(folded(language).partition("-")[0], {})
+    words = {*KEYWORDS["en"][Word.STOP], *own.get(Word.STOP, ())}
+    return not words.isdisjoint(_WORD.findall(text))
 
 
 def _error(where: str, what: str) -> Found:

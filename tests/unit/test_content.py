@@ -212,6 +212,13 @@ def test_a_marketing_text_says_how_to_opt_out(text: str, *, is_warned: bool) -> 
     assert [] == lint({"content_template": text}).findings
 
 
+def test_a_way_out_is_named_in_the_texts_language() -> None:
+    columns = {"content_template": "STOP", "category": "marketing"}
+    assert [] == lint({**columns, "texts": {"de-AT": "Ende mit ABMELDEN"}}).findings
+    (found,) = lint({**columns, "texts": {"fr": "Ende mit ABMELDEN"}}).findings
+    assert "fr" == found.where
+
+
 @pytest.mark.parametrize(
     ("columns", "level", "what"),
     [
