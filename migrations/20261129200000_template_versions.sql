@@ -164,6 +164,20 @@ create trigger message_jobs_template_changed before update of template_id on pub
 for each row when (new.template_id is distinct from old.template_id)
 execute function messaging.note_template_version();
 
+-- What a draft was made of, where its template was saved while it was on its way into the table.
+create function messaging.correct_versions(jobs uuid[], versions int[]) returns void
+language sql
+volatile
+security definer
+begin atomic
+  update public.message_jobs as j
+  set template_version = made.version
+  from unnest(jobs, versions) as made (id, version)
+  where j.id = any(array[made.id]) and j.template_version <> made.version;
+end;
+comment on function messaging.correct_versions(uuid[], int[]) is
+  'Writes down of which versions of their templates new messages are made; for the Python face.';
+
 -- Those that wait as bare rows were to be made of what the template says now.
 update public.message_jobs
 set template_version = 1
@@ -171,6 +185,21 @@ where
   template_id is not null
   and prepared_at is null
   and status not in ('sent', 'failed', 'canceled', 'expired', 'suppressed');
+
+-- Security definer, because whoever hands over need not see versions.
+create function messaging.brings_media(template uuid, version int) returns boolean
+language sql
+stable
+security definer
+return exists (
+  select from messaging.template_versions as made_of
+  where
+    made_of.template_id = brings_media.template
+    and made_of.version = brings_media.version
+    and made_of.content -> 'media_urls' <> '[]'
+);
+comment on function messaging.brings_media(uuid, int) is
+  'Whether messages of this version of a template take media from it.';
 
 -- As it was, but where the template has media of its own, those of the message may be the template's.
 create or replace function messaging.says_the_same(
@@ -183,13 +212,7 @@ return
   and job.template_id is not distinct from template
   and (
     job.media_urls = coalesce(draft.media_urls, '{}')
-    or template is not null and exists (
-      select from messaging.template_versions as made_of
-      where
-        made_of.template_id = template
-        and made_of.version = job.template_version
-        and made_of.content -> 'media_urls' <> '[]'
-    )
+    or template is not null and messaging.brings_media(template, job.template_version)
   )
   and case
     when template is null then job.message_content = coalesce(draft.message_content, '')
@@ -198,17 +221,33 @@ return
 
 revoke all on function
   messaging.template_content(public.message_templates),
+  messaging.brings_media(uuid, int),
+  messaging.correct_versions(uuid[], int[]),
   messaging.count_template_version(),
   messaging.keep_template_version(),
   messaging.refuse_version_change(),
   messaging.note_template_version()
 from public;
 
+-- Whoever could hand over still can.
 do $$
+declare
+  grantee regrole;
 begin
+  for grantee in
+    select distinct allowed.grantee
+    from pg_proc as p
+    cross join aclexplode(p.proacl) as allowed
+    where p.oid = 'messaging.enqueue(jsonb)'::regprocedure and allowed.grantee <> 0
+  loop
+    execute format(
+      'grant execute on function messaging.brings_media, messaging.correct_versions, '
+      'messaging.template_content to %s',
+      grantee
+    );
+  end loop;
   if exists (select from pg_roles where rolname = 'service_role') then
     grant select on messaging.template_versions to service_role;
-    grant execute on function messaging.template_content(public.message_templates) to service_role;
   end if;
 end
 $$;

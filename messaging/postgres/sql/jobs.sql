@@ -227,10 +227,7 @@ where id = any(%(ids)s)
 
 -- name: correct_versions
 -- Writes down which versions new jobs are made of, where their templates were saved meanwhile.
-update public.message_jobs as j
-set template_version = made.version
-from unnest(%(ids)s::uuid[], %(versions)s::int[]) as made (id, version)
-where j.id = any(array[made.id]) and j.template_version <> made.version
+select messaging.correct_versions(%(ids)s::uuid[], %(versions)s::int[])
 
 -- name: cancel
 -- Stops a job that has not gone out: canceled, canceling, too_late or not_found.
