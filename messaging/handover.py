@@ -12,7 +12,7 @@ from messaging.domain.answers import Canceling, Listed
 from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.receipt import Receipt
 from messaging.domain.review import sift
-from messaging.postgres import jobs, kept
+from messaging.postgres import bare, jobs, kept
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
@@ -42,8 +42,8 @@ def hand_over(rt: Runtime) -> int:
     if not rt.settings.twilio_native_scheduling or rt.settings.caps:
         return 0
     with rt.db.connection() as conn:
-        bare = jobs.unprepared_soon(conn, SOONEST, LATEST, _MOST)
-    prepare_jobs(rt, bare)
+        unprepared = bare.unprepared_soon(conn, SOONEST, LATEST, _MOST)
+    prepare_jobs(rt, unprepared)
     taken = claimed = 0
     for _ in rt.while_there_is_time(range(_MOST), _RUN):
         get_ready(rt, 1)

@@ -24,7 +24,7 @@ from messaging.postgres import connect, messages
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
-from messaging.steps.storing import source, store
+from messaging.steps.storing import store
 
 Postgres = Connection[TupleRow]
 
@@ -185,8 +185,8 @@ class Messaging:
         if not wanted:
             return {}
         with self._connection(conn) as mine:
-            rows = {name: messages.template(mine, name) for name in wanted}
-        return {name: source(row) for name, row in rows.items() if row is not None}
+            found = {name: messages.template(mine, name) for name in wanted}
+        return {name: template for name, template in found.items() if template is not None}
 
     def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""

@@ -19,7 +19,7 @@ from messaging.postgres.jobs import Postgres
 from messaging.postgres.series import Row
 from messaging.runtime import Runtime
 from messaging.settings import Settings
-from messaging.steps.storing import source, store
+from messaging.steps.storing import store
 
 _AT_ONCE = 100
 """Series that are looked at in one transaction."""
@@ -140,7 +140,7 @@ def _store(rt: Runtime, conn: Postgres, row: Row, step: Plan) -> Mapping[datetim
 
 def _prepared(conn: Postgres, settings: Settings, draft: Draft) -> Prepared:
     row = None if draft.template is None else messages.template(conn, str(draft.template))
-    return prepare(draft, source(row) if row else None, settings.default_region)
+    return prepare(draft, row, settings.default_region)
 
 
 def _changed(conn: Postgres, id: SeriesId, wanted: str) -> str:

@@ -12,7 +12,7 @@ from messaging.postgres.messages import Enqueued
 def rehearse(conn: Postgres, default_region: str | None, drafts: Sequence[Draft]) -> list[Enqueued]:
     """`valid` or `refused` for each draft, in order. Duplicates are not looked for."""
     wanted = {str(draft.template) for draft in drafts if draft.template is not None}
-    templates = {name: _template(conn, name) for name in wanted}
+    templates = {name: messages.template(conn, name) for name in wanted}
     return [
         _tried(position, draft, templates.get(str(draft.template)), default_region)
         for position, draft in enumerate(drafts, start=1)
@@ -27,15 +27,3 @@ def _tried(
     except Refused as refusal:
         return Enqueued(position=position, id=None, result="refused", reason=str(refusal))
     return Enqueued(position=position, id=None, result="valid", reason=None)
-
-
-def _template(conn: Postgres, name: str) -> TemplateSource | None:
-    row = messages.template(conn, name)
-    if row is None:
-        return None
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-    )

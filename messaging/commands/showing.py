@@ -35,6 +35,8 @@ class Shown:
     body: str | None
     characters: int
     segments: int | None
+    template: str | None
+    template_version: int | None
     lane: str
     priority: int
     scheduled_for: datetime | None
@@ -80,6 +82,8 @@ def _shown(message: Message, *, full: bool) -> Shown:
         body=message.message_content if full else None,
         characters=len(message.message_content),
         segments=message.segments,
+        template=message.template,
+        template_version=message.template_version,
         lane=Lane.of(message.priority),
         priority=message.priority,
         scheduled_for=message.scheduled_for,
@@ -106,6 +110,7 @@ def _rows(shown: Shown, tell: Tell) -> list[tuple[str, Text]]:
         ("why", Text(plain(shown.error or ""))),
         ("to", Text(plain(shown.to))),
         ("text", Text(plain(shown.body) if shown.body is not None else _size(shown))),
+        ("template", Text(plain(_template(shown)))),
         ("priority", Text(f"{shown.priority}, {shown.lane} lane")),
         ("attempts", Text(_attempts(shown))),
         ("SID", Text(shown.twilio_sid or "")),
@@ -125,6 +130,11 @@ def _rows(shown: Shown, tell: Tell) -> list[tuple[str, Text]]:
 def _size(shown: Shown) -> str:
     parts = f" in {count(shown.segments, 'part')}" if shown.segments else ""
     return f"{count(shown.characters, 'character')}{parts}"
+
+
+def _template(shown: Shown) -> str:
+    version = f", version {shown.template_version}" if shown.template_version else ""
+    return f"{shown.template}{version}" if shown.template else ""
 
 
 def _attempts(shown: Shown) -> str:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from messaging.domain import fields
 from messaging.domain.clocks import wall_clock
+from messaging.domain.content import Rendered, content_of
 from messaging.domain.destinations import ANYWHERE, Destinations
 from messaging.domain.job import MAX_BODY, Category, InDoubtPolicy, JobId, Phone
 from messaging.domain.phone import normalise
 from messaging.domain.segments import Encoding, count
-from messaging.domain.templates import render
 from messaging.errors import Refused
 
 PRIORITIES = range(-100, 101)
@@ -22,15 +24,18 @@ CARRIER_RETRIES = range(4)
 WINDOWS = (timedelta(0), timedelta(days=365))
 """How far two texts that are alike may be kept apart."""
 
+Choice = TypeVar("Choice", bound=StrEnum)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """One text as a caller hands it in: a body, or a template and its variables.
 
-    `template` is a name or an id. `scheduled_for` needs a time zone; without it, or when it is
-    past, the text goes out at once. `local_time` is a time without a zone, on the clocks of
-    `time_zone` or, without that, of the number, and stands in place of `scheduled_for`. `category`
-    decides about quiet hours; without one it is the template's.
+    `template` is a name or an id; of one with several languages, the variable `language` chooses.
+    `scheduled_for` needs a time zone; without it, or when it is past, the text goes out at once.
+    `local_time` is a time without a zone, on the clocks of `time_zone` or, without that, of the
+    number, and stands in place of `scheduled_for`. `category` decides about quiet hours; without
+    one it is the template's.
 
     Of two drafts with one `idempotency_key` the first counts, for the time of `idempotency_ttl`; of
     two that say the same to the same number for the same user, that of which the other comes within
@@ -66,14 +71,13 @@ class Draft:
 class TemplateSource:
     """A row of `message_templates`, as far as a draft needs it.
 
-    `template_vars` are the values of variables that the draft does not give.
+    `content` is what its version says, as JSON: `domain.content` reads it.
     """
 
     id: UUID
     name: str
-    content_template: str
-    template_vars: Mapping[str, object] | None = None
-    category: Category | None = None
+    version: int
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,7 @@ class Prepared:
     recipient_phone: Phone
     message_content: str
     template_id: UUID | None
+    template_version: int | None
     template_vars: Mapping[str, object]
     scheduled_for: datetime | None
     priority: int
@@ -103,7 +108,9 @@ class Prepared:
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
-    category: Category | None = None
+    own_category: Category | None = None
+    """The draft's own; `category` is that of the template where it has none."""
+    category: Category = Category.TRANSACTIONAL
     time_zone: str | None = None
     local_time: datetime | None = None
     """The time on the clocks of the zone that `scheduled_for` was made of."""
@@ -122,26 +129,25 @@ def prepare(
     phone = normalise(fields.text(draft.to, "to"), default_region)
     if why_not := destinations.why_not(phone):
         raise Refused(why_not)
-    media_urls = fields.media_urls(draft.media_urls)
     content = _content(draft, template)
-    size = count(content)
+    size = count(content.text)
     clock = wall_clock(phone, draft.time_zone, draft.local_time)
-    if clock.instant and draft.scheduled_for is not None:
-        raise Refused("Both scheduled_for and local_time are given: give one of them.")
-    scheduled_for = clock.instant or fields.with_zone(draft.scheduled_for, "scheduled_for")
+    scheduled_for = _scheduled_for(draft, clock.instant)
+    category = _one_of(draft.category, Category, "category")
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
         recipient_phone=phone,
-        message_content=content,
+        message_content=content.text,
         template_id=template.id if template else None,
-        template_vars=fields.json_object(draft.variables, "variables"),
+        template_version=template.version if template else None,
+        template_vars=draft.variables,
         scheduled_for=scheduled_for,
         priority=fields.whole(draft.priority, PRIORITIES, "priority"),
         max_retries=_optional(draft.max_retries, RETRIES, "max_retries"),
         metadata=fields.json_object(draft.metadata, "metadata"),
-        media_urls=media_urls,
-        in_doubt_policy=_policy(draft.in_doubt_policy),
+        media_urls=content.media_urls,
+        in_doubt_policy=_one_of(draft.in_doubt_policy, InDoubtPolicy, "in_doubt_policy"),
         idempotency_key=fields.key(draft.idempotency_key),
         idempotency_ttl=_lifetime(draft),
         dedupe_window=fields.span(draft.dedupe_window, WINDOWS, "dedupe_window"),
@@ -150,8 +156,9 @@ def prepare(
             draft.max_carrier_retries, CARRIER_RETRIES, "max_carrier_retries"
         ),
         encoding=size.encoding,
-        segments=1 if media_urls else size.parts,
-        category=_category(draft.category) or (template.category if template else None),
+        segments=1 if content.media_urls else size.parts,
+        own_category=category,
+        category=category or _category_of(template),
         time_zone=clock.time_zone,
         local_time=draft.local_time,
     )
@@ -167,36 +174,40 @@ def priority_for(due_in: timedelta) -> int:
     return 5 if due_in < timedelta(hours=24) else 1
 
 
-def _content(draft: Draft, template: TemplateSource | None) -> str:
+def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
+    media_urls = fields.media_urls(draft.media_urls)
     if draft.body is not None and draft.template is not None:
         raise Refused("Both body and template are given: give one of them.")
     if draft.template is not None:
-        return _rendered(draft, template)
-    if draft.variables:
+        return _rendered(draft, template, media_urls)
+    if fields.json_object(draft.variables, "variables"):
         raise Refused("There are variables but no template: name a template, or leave them out.")
     body = fields.text(draft.body or "", "body")
-    if not body.strip() and not draft.media_urls:
+    if not body.strip() and not media_urls:
         raise Refused("The text is empty: give a body, a template or media_urls.")
     if len(body) > MAX_BODY:
         raise Refused(
             f"The body has {len(body):,} characters: shorten it to {MAX_BODY:,} or fewer, "
             "or split it."
         )
-    return body
+    return Rendered(text=body, media_urls=media_urls)
 
 
-def _rendered(draft: Draft, template: TemplateSource | None) -> str:
+def _rendered(
+    draft: Draft, template: TemplateSource | None, media_urls: tuple[str, ...]
+) -> Rendered:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
     try:
         given = fields.json_object(draft.variables, "variables")
-        defaults = fields.json_object(template.template_vars or {}, "template_vars")
-        text = fields.text(render(template.content_template, {**defaults, **given}), "text")
+        rendered = content_of(template.content).render(given)
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
-    if not text.strip() and not draft.media_urls:
+    if media_urls:
+        return Rendered(text=rendered.text, media_urls=media_urls)
+    if not rendered.text.strip() and not rendered.media_urls:
         raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
-    return text
+    return rendered
 
 
 def _lifetime(draft: Draft) -> timedelta | None:
@@ -217,18 +228,21 @@ def _optional(value: int | None, allowed: range, name: str) -> int | None:
     return None if value is None else fields.whole(value, allowed, name)
 
 
-def _policy(chosen: InDoubtPolicy | None) -> InDoubtPolicy | None:
+def _one_of(chosen: Choice | None, choices: type[Choice], name: str) -> Choice | None:
     try:
-        return InDoubtPolicy(chosen) if chosen else None
+        return choices(chosen) if chosen else None
     except ValueError:
-        raise Refused(f"in_doubt_policy must be one of {', '.join(InDoubtPolicy)}.") from None
+        raise Refused(f"{name} must be one of {', '.join(choices)}.") from None
 
 
-def _category(chosen: Category | None) -> Category | None:
-    try:
-        return Category(chosen) if chosen else None
-    except ValueError:
-        raise Refused(f"category must be one of {', '.join(Category)}.") from None
+def _scheduled_for(draft: Draft, by_clock: datetime | None) -> datetime | None:
+    if by_clock and draft.scheduled_for is not None:
+        raise Refused("Both scheduled_for and local_time are given: give one of them.")
+    return by_clock or fields.with_zone(draft.scheduled_for, "scheduled_for")
+
+
+def _category_of(template: TemplateSource | None) -> Category:
+    return Category(content_of(template.content).category) if template else Category.TRANSACTIONAL
 
 
 def _job_id(value: UUID | None) -> JobId | None:

@@ -5,24 +5,9 @@ from datetime import datetime
 
 from messaging.domain.job import Lane
 from messaging.explanation.line import Line, Tell, Tone
+from messaging.explanation.words import ATTEMPT, DECISIONS, DELIVERY, UNKNOWN, Said
 from messaging.postgres.messages import Event, Message
 from messaging.twilio.codes import explain
-
-_Said = tuple[str, Tone]
-_DELIVERY: Mapping[str, _Said] = {
-    "scheduled": ("Twilio keeps it for later.", Tone.PLAIN),
-    "accepted": ("Twilio accepted it.", Tone.PLAIN),
-    "queued": ("Twilio queued it.", Tone.PLAIN),
-    "sending": ("Twilio is sending it.", Tone.PLAIN),
-    "sent": ("The carrier took it.", Tone.PLAIN),
-    "partially_delivered": ("A part of it is on the phone.", Tone.PLAIN),
-    "delivered": ("The phone has it.", Tone.GOOD),
-    "read": ("It was read.", Tone.GOOD),
-    "undelivered": ("The carrier could not deliver it", Tone.BAD),
-    "failed": ("Twilio could not send it", Tone.BAD),
-    "canceled": ("Twilio dropped it.", Tone.PLAIN),
-}
-"""What Twilio's words mean; those without a full stop are followed by the reason."""
 
 
 def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
@@ -35,7 +20,13 @@ def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
 def _handed_over(message: Message, scheduled_for: datetime | None, tell: Tell) -> Line:
     lane = Lane.of(message.priority)
     when = f", to be sent at {tell(scheduled_for)}" if scheduled_for else ""
-    return Line(at=message.created_at, text=f"It was handed over, {lane} lane{when}.")
+    made = f", {_made_of(message)}" if message.template else ""
+    return Line(at=message.created_at, text=f"It was handed over{made}, {lane} lane{when}.")
+
+
+def _made_of(message: Message) -> str:
+    version = f"version {message.template_version} of " if message.template_version else ""
+    return f"made of {version}the template {message.template}"
 
 
 def _line(event: Event, tell: Tell) -> Line:
@@ -44,13 +35,13 @@ def _line(event: Event, tell: Tell) -> Line:
     return Line(at=event.at, text=text, tone=tone)
 
 
-def _settled(event: Event, _: Tell) -> _Said:
-    text, tone = _ATTEMPT.get((_word(event, "answer"), _word(event, "status")), _UNKNOWN)
+def _settled(event: Event, _: Tell) -> Said:
+    text, tone = ATTEMPT.get((_word(event, "answer"), _word(event, "status")), UNKNOWN)
     reason = _reason(event)
     return f"Attempt {event.attempt}: {text.format(reason=reason, said=_said(event))}", tone
 
 
-def _reconciled(event: Event, _: Tell) -> _Said:
+def _reconciled(event: Event, _: Tell) -> Said:
     status, reason = _word(event, "status"), _word(event, "reason")
     if event.twilio_sid:
         by = _word(event, "by")
@@ -65,16 +56,16 @@ def _reconciled(event: Event, _: Tell) -> _Said:
     return f"{text}: {reason}.", Tone.DOUBT if status == "held" else Tone.BAD
 
 
-def _receipt(event: Event, _: Tell) -> _Said:
+def _receipt(event: Event, _: Tell) -> Said:
     word = event.delivery_status or ""
-    text, tone = _DELIVERY.get(word, (f"Twilio reported {word}.", Tone.PLAIN))
+    text, tone = DELIVERY.get(word, (f"Twilio reported {word}.", Tone.PLAIN))
     if text.endswith("."):
         return text, tone
     code = event.details.get("error_code")
     return f"{text}: {code}, {explain(code)}" if isinstance(code, int) else f"{text}.", tone
 
 
-def _late(event: Event, _: Tell) -> _Said:
+def _late(event: Event, _: Tell) -> Said:
     return (
         f"An answer to attempt {event.attempt} came late and proves that Twilio has a text of "
         f"it{_said(event)}.",
@@ -82,11 +73,11 @@ def _late(event: Event, _: Tell) -> _Said:
     )
 
 
-def _refused(event: Event, _: Tell) -> _Said:
+def _refused(event: Event, _: Tell) -> Said:
     return f"It could not become a text: {_word(event, 'reason')}", Tone.BAD
 
 
-def _swept(event: Event, _: Tell) -> _Said:
+def _swept(event: Event, _: Tell) -> Said:
     return (
         f"Attempt {event.attempt}: the worker did not come back. Whether Twilio has it is in "
         "doubt, and will be asked.",
@@ -94,41 +85,41 @@ def _swept(event: Event, _: Tell) -> _Said:
     )
 
 
-def _moved(event: Event, tell: Tell) -> _Said:
+def _moved(event: Event, tell: Tell) -> Said:
     new_time = _word(event, "scheduled_for")
     when = f" to {tell(datetime.fromisoformat(new_time))}" if new_time else ""
     asked = "; Twilio, which keeps it, is asked to give it back" * (event.kind == "rescheduling")
     return f"It was moved{when}{asked}.", Tone.PLAIN
 
 
-def _resolved(event: Event, _: Tell) -> _Said:
-    did = _DECISIONS.get((_word(event, "decision"), _word(event, "status")), "decided about it")
+def _resolved(event: Event, _: Tell) -> Said:
+    did = DECISIONS.get((_word(event, "decision"), _word(event, "status")), "decided about it")
     by = _word(event, "by") or "Somebody"
     return f"{by} {did.format(sid=event.twilio_sid)}.", Tone.PLAIN
 
 
-def _held(event: Event, _: Tell) -> _Said:
+def _held(event: Event, _: Tell) -> Said:
     by = _word(event, "by")
     who = f"{by} compared it with Twilio" if by else "It was compared with Twilio"
     return f"{who}, and it is held for a person: {_word(event, 'reason')}.", Tone.DOUBT
 
 
-def _withdrawn(event: Event, _: Tell) -> _Said:
+def _withdrawn(event: Event, _: Tell) -> Said:
     return f"It is not sent: {_reason(event)}", Tone.BAD
 
 
-def _canceling(event: Event, _: Tell) -> _Said:
+def _canceling(event: Event, _: Tell) -> Said:
     why = f" ({_word(event, 'reason').rstrip('.')})" if _word(event, "reason") else ""
     return f"It was canceled{why}; who has it, Twilio or a worker, is to drop it.", Tone.PLAIN
 
 
-def _recalled(event: Event, _: Tell) -> _Said:
+def _recalled(event: Event, _: Tell) -> Said:
     kept = _word(event, "status") == "scheduled"
     after = "it is ours again, to be sent at its new time" if kept else "it is canceled"
     return f"Twilio dropped it: {after}.", Tone.PLAIN
 
 
-def _carrier_retry(event: Event, _: Tell) -> _Said:
+def _carrier_retry(event: Event, _: Tell) -> Said:
     code, reason = event.details.get("code"), _word(event, "reason")
     if reason == "arrived":
         return "The text that it repeats has arrived after all: it is canceled.", Tone.GOOD
@@ -139,23 +130,23 @@ def _carrier_retry(event: Event, _: Tell) -> _Said:
     return f"It is sent again for that ({code}), as {_word(event, 'as')}.", Tone.PLAIN
 
 
-def _always(text: str, tone: Tone = Tone.PLAIN) -> Callable[[Event, Tell], _Said]:
+def _always(text: str, tone: Tone = Tone.PLAIN) -> Callable[[Event, Tell], Said]:
     return lambda _event, _tell: (text, tone)
 
 
-def _something(event: Event, _: Tell) -> _Said:
+def _something(event: Event, _: Tell) -> Said:
     reason = _word(event, "reason")
     return f"{event.kind.replace('_', ' ').capitalize()}{f': {reason}' if reason else ''}.", (
         Tone.PLAIN
     )
 
 
-def _stopped(event: Event, _: Tell) -> _Said:
+def _stopped(event: Event, _: Tell) -> Said:
     what = f"{_word(event, 'scope')} {_word(event, 'value')}".strip()
     return f"It was set aside, because sending is stopped for {what}: {_reason(event)}", Tone.DOUBT
 
 
-def _deferred(event: Event, tell: Tell) -> _Said:
+def _deferred(event: Event, tell: Tell) -> Said:
     until = _word(event, "until")
     if not _word(event, "rule"):
         return _word(event, "reason"), Tone.PLAIN  # quiet hours: it says until when, there and here
@@ -163,7 +154,7 @@ def _deferred(event: Event, tell: Tell) -> _Said:
     return f"It was put off{at}: {_reason(event)}", Tone.PLAIN
 
 
-_KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
+_KINDS: Mapping[str, Callable[[Event, Tell], Said]] = {
     "settled": _settled,
     "reconciled": _reconciled,
     "receipt": _receipt,
@@ -205,47 +196,6 @@ _KINDS: Mapping[str, Callable[[Event, Tell], _Said]] = {
     "key_expired": _always("Its idempotency key had had its time: another message took it."),
     "recall_too_late": _always("Twilio had begun to send it before it could be taken back."),
 }
-_DECISIONS: Mapping[tuple[str, str], str] = {
-    ("sent", "sent"): "decided that Twilio has it ({sid})",
-    ("resend", "pending"): "decided that it did not go out, and had it sent again",
-    ("resend", "scheduled"): "decided that it did not go out, and put it back until its time",
-    ("cancel", "canceled"): "decided that it is not sent",
-}
-"""By what a person decided and the status that it led to."""
-_UNKNOWN: _Said = ("It was settled{said}.", Tone.PLAIN)
-_ATTEMPT: Mapping[tuple[str, str], _Said] = {
-    ("accepted", "sent"): ("Twilio took it{said}.", Tone.PLAIN),
-    ("accepted", "scheduled"): ("Twilio keeps it until its time{said}.", Tone.PLAIN),
-    ("rejected", "failed"): ("Twilio refused it: {reason}", Tone.BAD),
-    ("handover refused", "scheduled"): (
-        "Twilio will not keep it, so it stays here until its time: {reason}",
-        Tone.PLAIN,
-    ),
-    ("withheld", "expired"): ("not sent: {reason}", Tone.BAD),
-    ("withheld", "suppressed"): ("not sent: {reason}", Tone.BAD),
-    ("withheld", "scheduled"): ("not sent yet: {reason}", Tone.PLAIN),
-    ("not handed over", "scheduled"): ("it was not handed to Twilio early: {reason}", Tone.PLAIN),
-    ("not sent", "retrying"): ("not sent, and tried again later: {reason}", Tone.PLAIN),
-    ("not sent", "failed"): ("not sent, and no retry is left: {reason}", Tone.BAD),
-    ("in doubt", "in_doubt"): ("Twilio's answer was not seen: {reason}", Tone.DOUBT),
-    ("in doubt", "held"): (
-        "Twilio's answer was not seen, and it is held for a person: {reason}",
-        Tone.DOUBT,
-    ),
-    ("in doubt", "retrying"): (
-        "Twilio's answer was not seen; by its policy it is sent again: {reason}",
-        Tone.DOUBT,
-    ),
-    ("in doubt", "scheduled"): (
-        "Twilio's answer was not seen; by its policy it is sent at its time all the same: {reason}",
-        Tone.DOUBT,
-    ),
-    ("in doubt", "failed"): (
-        "Twilio's answer was not seen; by its policy it is given up: {reason}",
-        Tone.BAD,
-    ),
-}
-"""By the answer to an attempt and the status that it led to."""
 
 
 def _reason(event: Event) -> str:

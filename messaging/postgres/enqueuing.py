@@ -52,10 +52,37 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) 
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
     positions = list(drafts)
-    return [
+    answers = [
         Enqueued(position=positions[place - 1], id=id, result=result, reason=reason)
         for place, id, result, reason in rows
     ]
+    if columns["template_id"] is not None:
+        _keep_versions(conn, drafts, answers)
+    return answers
+
+
+def _keep_versions(
+    conn: Postgres, drafts: Mapping[int, Prepared], answers: Sequence[Enqueued]
+) -> None:
+    """Writes down the versions that new jobs are made of, where the database noted a later one.
+
+    It notes the version that is current as it stores them. Versions only count up: what is no
+    newer now than what a text was made of was not newer in between.
+    """
+    made = {
+        draft.template_id: draft.template_version for draft in drafts.values() if draft.template_id
+    }
+    rows = conn.execute(query("jobs", "current_versions"), {"ids": list(made)})
+    saved = {id for id, version in rows if version != made[id]}
+    if not saved:
+        return
+    new = [answer for answer in answers if answer.result == "created"]
+    mine = [(answer.id, drafts[answer.position]) for answer in new]
+    stale = [(id, draft.template_version) for id, draft in mine if draft.template_id in saved]
+    conn.execute(
+        query("jobs", "correct_versions"),
+        {"ids": [id for id, _ in stale], "versions": [version for _, version in stale]},
+    )
 
 
 def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:

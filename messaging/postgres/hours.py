@@ -40,7 +40,7 @@ def keep_clocks(
     rows = [
         {
             "id": str(id),
-            "category": prepared.category,
+            "category": prepared.own_category,
             "time_zone": prepared.time_zone,
             "local_time": prepared.local_time.isoformat() if prepared.local_time else None,
             "zone_version": zone_version if prepared.local_time else None,

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from messaging.domain.draft import TemplateSource
 from messaging.domain.job import JobId
 from messaging.domain.receipt import Receipt
 from messaging.postgres.jobs import Postgres
@@ -34,6 +34,8 @@ class Message:
     delivery_status: str | None
     recipient_phone: str
     message_content: str
+    template: str | None
+    template_version: int | None
     scheduled_for: datetime | None
     priority: int
     attempt: int
@@ -64,17 +66,6 @@ class Event:
     twilio_sid: str | None
     delivery_status: str | None
     details: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateRow:
-    """A template as it is stored."""
-
-    id: UUID
-    name: str
-    content_template: str
-    template_vars: Mapping[str, object] | None
-    category: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +109,9 @@ def events(conn: Postgres, id: JobId) -> list[Event]:
         return cursor.execute(query("jobs", "events_of_job"), {"id": id}).fetchall()
 
 
-def template(conn: Postgres, wanted: str) -> TemplateRow | None:
+def template(conn: Postgres, wanted: str) -> TemplateSource | None:
     """A template by its id or its name, or None."""
-    with conn.cursor(row_factory=class_row(TemplateRow)) as cursor:
+    with conn.cursor(row_factory=class_row(TemplateSource)) as cursor:
         return cursor.execute(query("jobs", "template"), {"wanted": wanted}).fetchone()
 
 

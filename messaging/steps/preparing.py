@@ -8,9 +8,10 @@ from messaging import events
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
 from messaging.domain.job import URGENT_ABOVE, Category, JobId
 from messaging.errors import Refused
-from messaging.postgres import hours, jobs
+from messaging.postgres import bare, hours
+from messaging.postgres.bare import Unprepared
 from messaging.postgres.connect import REFUSALS
-from messaging.postgres.jobs import Postgres, Unprepared
+from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 from messaging.steps.storing import recipient
 
@@ -23,7 +24,7 @@ def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> dict[JobId, int]:
     if not ids:
         return {}
     with rt.db.connection() as conn:
-        rows = jobs.unprepared(conn, ids)
+        rows = bare.unprepared(conn, ids)
     prepared = {row.id: _prepare_one(rt, row) for row in rows}
     return {id: segments for id, segments in prepared.items() if segments is not None}
 
@@ -47,7 +48,7 @@ def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
 
 def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> int | None:
     """Writes what was prepared; the segments if it may go out now, at this hour."""
-    if jobs.prepare(conn, row.id, prepared, rt.settings.lifetimes) is None:
+    if bare.prepare(conn, row.id, prepared, rt.settings.lifetimes) is None:
         return None
     whom = replace(recipient(prepared), urgent=row.priority > URGENT_ABOVE)
     wait = rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
@@ -58,13 +59,13 @@ def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> 
 
 def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:
     with rt.db.connection() as conn:
-        jobs.refuse(conn, row.id, reason)
+        bare.refuse(conn, row.id, reason)
     events.job_failed(job_id=row.id, attempt=0, reason=reason, code=None)
 
 
 def _prepared(row: Unprepared, default_region: str | None) -> Prepared:
     media_urls = tuple(row.media_urls)
-    if row.content_template is None:
+    if row.template is None:
         draft = Draft(
             to=row.recipient_phone,
             body=row.message_content,
@@ -75,10 +76,9 @@ def _prepared(row: Unprepared, default_region: str | None) -> Prepared:
         return prepare(draft, None, default_region)
     source = TemplateSource(
         id=row.id,
-        name="of this message",
-        content_template=row.content_template,
-        template_vars=_variables(row.template_defaults),
-        category=_category(row.template_category),
+        name=row.template,
+        version=row.template_version or 1,
+        content=row.template_content or "",
     )
     draft = Draft(
         to=row.recipient_phone,

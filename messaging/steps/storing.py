@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from messaging.domain import zones
-from messaging.domain.draft import Prepared, TemplateSource
-from messaging.domain.job import URGENT_ABOVE, Category, JobId
+from messaging.domain.draft import Prepared
+from messaging.domain.job import URGENT_ABOVE, JobId
 from messaging.domain.quiet_hours import QuietHours, Recipient
 from messaging.postgres import enqueuing, hours
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.jobs import Postgres
-from messaging.postgres.messages import Enqueued, TemplateRow
+from messaging.postgres.messages import Enqueued
 
 
 def store(
@@ -32,22 +32,11 @@ def store(
     return answers
 
 
-def source(row: TemplateRow) -> TemplateSource:
-    """A stored template, as far as a draft needs it."""
-    return TemplateSource(
-        id=row.id,
-        name=row.name,
-        content_template=row.content_template,
-        template_vars=row.template_vars,
-        category=Category(row.category),
-    )
-
-
 def recipient(draft: Prepared) -> Recipient:
     """Whom a draft goes to, as far as the hour matters."""
     return Recipient(
         phone=draft.recipient_phone,
-        category=draft.category or Category.TRANSACTIONAL,
+        category=draft.category,
         time_zone=draft.time_zone,
         urgent=draft.priority > URGENT_ABOVE,
     )
@@ -71,9 +60,9 @@ def _set(conn: Postgres, created: Mapping[JobId, Prepared], quiet: QuietHours) -
 
 
 def _has_clock(draft: Prepared) -> bool:
-    return bool(draft.category or draft.time_zone)
+    return bool(draft.own_category or draft.time_zone)
 
 
 def _may_wait(draft: Prepared, quiet: QuietHours) -> bool:
     urgent = draft.priority > URGENT_ABOVE
-    return quiet.concern(draft.category or Category.TRANSACTIONAL, urgent=urgent)
+    return quiet.concern(draft.category, urgent=urgent)

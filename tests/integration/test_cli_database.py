@@ -93,10 +93,14 @@ def test_a_template_is_stored_replaced_and_listed(messaging: CommandLine) -> Non
     stored = {
         "name": "hi",
         "result": "created",
+        "version": 1,
         "variables": ["day", "name"],
         "in_doubt_policy": None,
     }
-    assert (0, stored) == (first.code, first.json)
+    told = first.json
+    (size,) = told.pop("sizes")
+    assert (["day", "name"], []) == (size["unbounded"], told.pop("findings"))
+    assert (0, stored) == (first.code, told)
     Path("text.txt").write_text("Bye\n{{ name }}\n", encoding="utf-8-sig")
     second = messaging("template", "put", "hi", "--file", "text.txt", "--json")
     assert "replaced" == second.json["result"]

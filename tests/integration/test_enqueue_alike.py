@@ -21,7 +21,10 @@ from tests.integration.databases import Database, migrated, rolled_back
 from tests.integration.story import TO
 
 GREETING = TemplateSource(
-    id=UUID(int=9), name="greeting", content_template="Hi {{ name }}", template_vars={"name": "Bo"}
+    id=UUID(int=9),
+    name="greeting",
+    version=1,
+    content='{"content_template": "Hi {{ name }}", "template_vars": {"name": "Bo"}}',
 )
 HOUSE_RULES = """
 alter table message_jobs add check (message_content <> 'forbidden');

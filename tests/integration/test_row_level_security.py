@@ -182,6 +182,24 @@ def test_the_service_role_hands_over_through_python(db: Database, url: str) -> N
         assert ["created", "duplicate"] == [answer.result for answer in answers]
 
 
+def test_the_service_role_hands_over_from_a_template_through_python(db: Database, url: str) -> None:
+    """Also where somebody saves the template meanwhile, and what it was made of is written down."""
+    db.execute("insert into message_templates (name, content_template) values ('a', 'b')")
+    db.execute(
+        "create function meanwhile() returns trigger language plpgsql security definer as $$ begin "
+        "update public.message_templates set content_template = 'c'; return null; end $$"
+    )
+    db.execute(
+        "create trigger meanwhile before insert on message_jobs for each statement "
+        "execute function meanwhile()"
+    )
+    with Messaging(load({"DATABASE_URL": url})) as outbox, signed_in(db, "service_role"):
+        outbox.enqueue(Draft(to=TO, template="a"), conn=db)
+        made = one(db, "select (message_content, template_version) = ('b', 1) from message_jobs")
+        assert made
+        assert refused(db, "delete from messaging.template_versions")
+
+
 def test_the_service_role_keeps_templates(db: Database) -> None:
     with signed_in(db, "service_role"):
         db.execute("insert into message_templates (name, content_template) values ('a', 'b')")

@@ -64,6 +64,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.stopped_jobs",
         "messaging.stopping",
         "messaging.stops",
+        "messaging.template_versions",
         "messaging.watches",
         "public.message_jobs",
         "public.message_templates",

@@ -78,7 +78,9 @@ def test_enqueue_answers_as_the_page_says(db: Database, shown: dict[str, list[Ro
 
 
 def test_a_template_is_found_by_its_name(shown: dict[str, list[Rows]]) -> None:
-    assert [[("created",)]] == shown["Templates"]
+    created, past = shown["Templates"]
+    assert [("created",)] == created
+    assert [1, 2] == [version for version, *_ in past]
 
 
 def test_a_message_for_later_is_moved_and_canceled(

@@ -16,6 +16,7 @@ from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.postgres import (
     alerts,
+    bare,
     decisions,
     doubts,
     enqueuing,
@@ -224,7 +225,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
     [
         (lambda db, n: jobs.claim(db, ids(1 + 50 * n, 50), MINUTE), "message_jobs_pkey", 150),
         (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
-        (lambda db, n: jobs.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
+        (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2000),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         # In one transaction, what has expired stays in the index.
@@ -240,7 +241,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
             500,
         ),
         (
-            lambda db, _: jobs.unprepared_soon(db, MINUTE, HOUR, 50),
+            lambda db, _: bare.unprepared_soon(db, MINUTE, HOUR, 50),
             "message_jobs_due",
             500,
         ),

@@ -1,5 +1,6 @@
 """Drafts: what becomes of a good one, and the sentence for each bad one."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,16 @@ from messaging.errors import Refused
 TO = "+14155552671"
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ONE = UUID(int=1)
-GREETING = TemplateSource(id=UUID(int=7), name="greeting", content_template="Hi {{ name }}!")
+GREETING = TemplateSource(
+    id=UUID(int=7), name="greeting", version=3, content='{"content_template": "Hi {{ name }}!"}'
+)
+
+
+def saying(text: str, **columns: object) -> TemplateSource:
+    """The template, with this text and these columns besides."""
+    return replace(GREETING, content=json.dumps({"content_template": text, **columns}))
+
+
 IMAGE = "https://example.com/a.png"
 
 PLAIN = Prepared(
@@ -24,6 +34,7 @@ PLAIN = Prepared(
     recipient_phone=Phone(TO),
     message_content="Hello",
     template_id=None,
+    template_version=None,
     template_vars={},
     scheduled_for=None,
     priority=0,
@@ -85,6 +96,7 @@ def test_a_template_is_rendered_with_its_variables() -> None:
         PLAIN,
         message_content="Hi Zoë’s!",
         template_id=GREETING.id,
+        template_version=3,
         template_vars={"name": "Zoë’s"},
         encoding=Encoding.UCS2,
     )
@@ -92,10 +104,8 @@ def test_a_template_is_rendered_with_its_variables() -> None:
 
 
 def test_a_template_has_values_for_what_the_draft_leaves_out() -> None:
-    template = replace(
-        GREETING,
-        content_template="{{ greeting }} {{ name }}",
-        template_vars={"greeting": "Hi", "name": "friend"},
+    template = saying(
+        "{{ greeting }} {{ name }}", template_vars={"greeting": "Hi", "name": "friend"}
     )
     draft = Draft(to=TO, template="greeting", variables={"name": "Ann"})
     expected = "Hi Ann"
@@ -293,7 +303,7 @@ def test_a_template_that_does_not_fit_is_refused_by_name(
 ) -> None:
     draft = Draft(to=TO, template="greeting", variables=variables)
     with pytest.raises(Refused) as refusal:
-        prepare(draft, replace(GREETING, content_template=source), None)
+        prepare(draft, saying(source), None)
     assert expected == str(refusal.value)
 
 
@@ -317,7 +327,7 @@ def test_variables_of_a_bare_row_that_are_no_object_are_refused(
 ) -> None:
     draft = Draft(to=TO, template="greeting", variables=variables)
     with pytest.raises(Refused) as refusal:
-        prepare(draft, replace(GREETING, template_vars=defaults), None)
+        prepare(draft, saying("Hi {{ name }}!", template_vars=defaults), None)
     assert expected == str(refusal.value)
 
 

@@ -1,11 +1,18 @@
 """The template language: what it makes of variables, and what it refuses."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.domain.templates import FILTERS, compile_template, render, variables_of
+from messaging.domain.grammar import FILTERS
+from messaging.domain.templates import compile_template
 from messaging.errors import Refused
+
+
+def render(source: str, variables: Mapping[str, object]) -> str:
+    return compile_template(source).render(variables)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +37,9 @@ from messaging.errors import Refused
         ("{% if not ('x' in word) %}no x{% endif %}", {"word": "word"}, "no x"),
         ("{# a remark #}{% raw %}{{ x }}{% endraw %}{{ '{{' }}", {}, "{{ x }}{{"),
         ("one\r\ntwo", {}, "one\ntwo"),
+        ("{{ d|date('%-d.%-m.%y %%') }}", {"d": "2026-02-03"}, "3.2.26 %"),
+        ("{{ d|date('%I:%M %p') }}", {"d": "00:05"}, "12:05 AM"),
+        ("{{ d|date('%H h, %d/%m/%Y') }}", {"d": "2026-12-24 14:30"}, "14 h, 24/12/2026"),
     ],
 )
 def test_a_template_renders(source: str, variables: dict[str, object], expected: str) -> None:
@@ -77,6 +87,26 @@ def test_a_template_renders(source: str, variables: dict[str, object], expected:
             " of 'str' and 'int'.",
         ),
         (
+            "{{ a|date('%d') }}",
+            {"a": "soon"},
+            "date takes a date, a time or both, such as 2026-12-24 14:30.",
+        ),
+        (
+            "{{ a|date('%d') }}",
+            {"a": "14:30"},
+            "'%d' asks for a day that is not given.",
+        ),
+        (
+            "{{ a|date('%H') }}",
+            {"a": "2026-12-24"},
+            "'%H' asks for a time that is not given.",
+        ),
+        (
+            "{{ a|truncate(9) }}",
+            {"a": "x" * 10_001},
+            "The variable 'a' has 10,001 characters: give 10,000 or fewer.",
+        ),
+        (
             "{{ a }}{{ a }}",
             {"a": "x" * 801},
             "The text comes to more than 1,600 characters with these variables: shorten the"
@@ -121,9 +151,13 @@ NOT_ALLOWED = "not allowed; use plain names, if and comparisons."
         ("one\n{% if a %}", 2, "Unexpected end of template."),
         ("{% whatever %}", 1, "Encountered unknown tag 'whatever'."),
         ("{{ first name }}", 1, "expected token 'end of print statement', got 'name'."),
-        ("{{" + "(" * 1500 + "a" + ")" * 1500 + "}}", 1, "too many parentheses"),
-        ("{{ a" + "|upper" * 600 + "}}", 1, "too many conditions or filters"),
-        ("{%if a%}" * 200 + "{%endif%}" * 200, 1, "too many conditions or filters"),
+        ("{{" + "(" * 400 + "a" + ")" * 400 + "}}", 1, "too many parentheses"),
+        ("{{ a" + "|upper" * 300 + "}}", 1, "too many conditions or filters"),
+        ("{%if a%}" * 100 + "{%endif%}" * 100, 1, "too many conditions or filters"),
+        ("{{a}}" * 334, 1, "more than 1,000 words and signs within braces."),
+        ("{% if a < 1000000000000001 %}{% endif %}", 1, "a number that is too large."),
+        ("{{ a|default(*b) }}", 1, "* is not allowed within default."),
+        ("{{ a|date(b) }}", 1, "date takes a form in quotes, made of %d %m %Y"),
     ],
 )
 def test_a_wrong_template_is_refused_with_line_and_reason(
@@ -149,7 +183,7 @@ def test_the_longest_text_still_renders() -> None:
 
 def test_every_name_that_a_source_uses_is_known() -> None:
     source = "{{ a|default(b) }}{% if c == d %}{{ e }}{% elif f is defined %}{% endif %}{# g #}"
-    assert frozenset("abcdef") == variables_of(source)
+    assert tuple("abcdef") == compile_template(source).variables
 
 
 def test_a_template_is_compiled_once() -> None:

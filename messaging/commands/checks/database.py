@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import psycopg
 
+from messaging.commands.checks import templates
 from messaging.commands.checks.finding import Finding, ok, skipped, trouble, warning
 from messaging.commands.database import answering, database, place
 from messaging.commands.migrating import CHANGED
@@ -71,6 +72,7 @@ def _inside(settings: Settings, conn: Postgres, versions: Versions) -> Iterator[
         return
     yield ok("pgmq", versions.pgmq)
     yield _queues(settings, conn)
+    yield from templates.look(conn, settings.database_url.get_secret_value())
 
 
 def _direct(url: str) -> Finding:

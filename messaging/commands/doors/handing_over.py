@@ -25,6 +25,14 @@ from messaging.commands.doors.options import (
 )
 from messaging.commands.exits import ExitCode
 
+LocalTime = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="On a clock: 2026-12-01T09:00, in place of --at."),
+]
+Timeout = Annotated[
+    int, typer.Option(metavar="SECONDS", help="How long --wait waits, once it is due.")
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Makes these commands part of the program."""
@@ -38,10 +46,7 @@ def send(
     template: TemplateName = None,
     var: Variables = None,
     at: TimeOrNow = None,
-    local: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="On a clock: 2026-12-01T09:00, in place of --at."),
-    ] = None,
+    local: LocalTime = None,
     zone: Zone = None,
     category: CategoryName = None,
     expires_in: ExpiresIn = None,
@@ -50,9 +55,7 @@ def send(
     media: Media = None,
     key: Key = None,
     wait: Wait = False,
-    timeout: Annotated[
-        int, typer.Option(metavar="SECONDS", help="How long --wait waits, once it is due.")
-    ] = 60,
+    timeout: Timeout = 60,
     json: Json = False,
 ) -> ExitCode:
     """Hand one message over, and print its id."""

@@ -74,7 +74,8 @@ from public.message_jobs
 where id = any(%(ids)s)
 
 -- name: unprepared
--- The jobs that came as bare rows, with their templates: number as written, nothing rendered.
+-- The jobs that came as bare rows: number as written, nothing rendered. Of a template, the version
+-- that was current when the row was inserted.
 select
   j.id,
   j.recipient_phone,
@@ -86,11 +87,13 @@ select
   j.scheduled_for,
   j.priority,
   clock_timestamp() as now,
-  t.category as template_category,
-  t.content_template,
-  t.template_vars::text as template_defaults
+  t.name as template,
+  coalesce(v.version, t.version) as template_version,
+  coalesce(v.content, messaging.template_content(t))::text as template_content
 from public.message_jobs as j
 left join public.message_templates as t on t.id = j.template_id
+left join messaging.template_versions as v
+  on v.template_id = j.template_id and v.version = j.template_version
 where
   j.id = any(%(ids)s)
   and j.status in ('pending', 'scheduled')
@@ -113,6 +116,7 @@ update public.message_jobs
 set
   recipient_phone = %(recipient_phone)s,
   message_content = %(message_content)s,
+  media_urls = %(media_urls)s,
   segments = %(segments)s,
   expires_at = coalesce(
     expires_at,
@@ -207,12 +211,14 @@ returning job_id
 -- name: show
 -- A job as people look at it. No row: there is none.
 select
-  id, status, delivery_status, recipient_phone, message_content, scheduled_for, priority,
-  attempt, retry_count, max_retries, twilio_sid, error_code, error_details, segments,
-  created_at, sent_at, delivered_at, due_at, time_zone, local_time, expires_at, max_carrier_retries,
-  carrier_retries
-from public.message_jobs
-where id = %(id)s
+  j.id, j.status, j.delivery_status, j.recipient_phone, j.message_content, t.name as template,
+  j.template_version, j.scheduled_for, j.priority, j.attempt, j.retry_count, j.max_retries,
+  j.twilio_sid, j.error_code, j.error_details, j.segments, j.created_at, j.sent_at,
+  j.delivered_at, j.due_at, j.time_zone, j.local_time, j.expires_at, j.max_carrier_retries,
+  j.carrier_retries
+from public.message_jobs as j
+left join public.message_templates as t on t.id = j.template_id
+where j.id = %(id)s
 
 -- name: events_of_job
 -- The journal of a job, oldest first.
@@ -252,6 +258,16 @@ from messaging.enqueue_prepared(
   %(max_carrier_retries)s::int[]
 )
 
+-- name: current_versions
+-- The versions that these templates have now.
+select id, version
+from public.message_templates
+where id = any(%(ids)s)
+
+-- name: correct_versions
+-- Writes down which versions new jobs are made of, where their templates were saved meanwhile.
+select messaging.correct_versions(%(ids)s::uuid[], %(versions)s::int[])
+
 -- name: cancel
 -- Stops a job that has not gone out: canceled, canceling, too_late or not_found.
 select messaging.cancel(%(id)s)
@@ -262,10 +278,10 @@ select messaging.cancel(%(id)s)
 select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
--- A template by id or by name. No row: there is none.
-select id, name, content_template, template_vars, category
-from public.message_templates
-where id::text = %(wanted)s or name = %(wanted)s
+-- A template by id or by name, as it is now. No row: there is none.
+select t.id, t.name, t.version, messaging.template_content(t)::text as content
+from public.message_templates as t
+where t.id::text = %(wanted)s or t.name = %(wanted)s
 
 -- name: record_receipts
 -- Records status callbacks; the rows are those that were new.
