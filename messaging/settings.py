@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from messaging.consenting import ConsentSettings
+from messaging.breaking import BreakerSettings
 from messaging.errors import Misconfigured
 from messaging.keeping import KeepingSettings, ReplicaSettings
 from messaging.limiting import LimitSettings
@@ -48,6 +49,7 @@ class Settings(
     WorkSettings,
     RetrySettings,
     ProtocolSettings,
+    BreakerSettings,
     LimitSettings,
     TwilioSettings,
     RedisSettings,
@@ -98,6 +100,7 @@ class Settings(
         yield from self._misfits_of_times()
         yield from self.misfits_of_life()
         yield from self.misfits_of_keeping()
+        yield from self.misfits_of_breaker()
 
     def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout

@@ -24,6 +24,7 @@ HEIGHT = {
     "keeping": 1.7,
     "limiting": 1.7,
     "consenting": 1.7,
+    "breaking": 1.7,
     "operating": 1.7,
     "settings": 2,
     "events": 2,

@@ -95,3 +95,8 @@ def in_doubt(
 def end_leases(db: Connection[TupleRow]) -> None:
     """Lets the leases of all entries run out."""
     db.execute("update pgmq.q_sms_queue set vt = clock_timestamp()")
+
+
+def stopped(rt: Runtime) -> dict[str, str]:
+    """Which breakers are open, and why."""
+    return {one.scope: one.why for one in rt.throttle.breakers.standing() if one.is_open}
