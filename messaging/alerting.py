@@ -18,8 +18,8 @@ from messaging.domain.alerts import (
     finite,
     sentence,
 )
-from messaging.domain.breaker import Scope
 from messaging.domain.standing import Standing
+from messaging.domain.verdict import Scope
 from messaging.postgres import alerts, heartbeats
 from messaging.postgres.alerts import Notice
 from messaging.redis.throttle import AWAY

@@ -1,4 +1,4 @@
-"""The breaker: what each answer of Twilio's says of our account and sender, and what follows. Pure.
+"""The breaker: when it opens, when it closes, and what it lets through. Pure.
 
 It is closed while texts go out, open while none may, and forgotten where Redis knows nothing of it.
 Open, it lets a single text through from time to time, the probe: the answer to that decides.
@@ -8,20 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import assert_never
 
-from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
+from messaging.domain.verdict import Scope, Verdict
 
 _SECOND = 1_000_000
 _LATELY = 1
 """Results of this second and the one before always count; older ones only where those are few."""
-
-
-class Scope(StrEnum):
-    """Whom a breaker stops: everybody with our account's credentials, or our sender only."""
-
-    ACCOUNT = "account"
-    SENDER = "sender"
 
 
 class State(StrEnum):
@@ -68,25 +60,6 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What an answer says: that account or sender works, that it does not, or nothing (None).
-
-    `at_once` says that every other text would fail like this one. `wait` is how long Twilio wants
-    to be left alone.
-    """
-
-    account: bool | None = None
-    sender: bool | None = None
-    at_once: bool = False
-    reason: str = ""
-    wait: timedelta = timedelta(0)
-
-    def of(self, scope: Scope) -> bool | None:
-        """What it says of one of them."""
-        return self.account if scope is Scope.ACCOUNT else self.sender
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """What the breakers were like when texts were let through: the generation of each.
 
@@ -113,46 +86,6 @@ class Tally:
     age: int
     passed: int
     failed: int
-
-
-def judge(answer: Answer) -> Verdict:
-    """What an answer says of account and sender.
-
-    A 429 says nothing, unless Twilio refuses requests that are sent one by one, too. What depends
-    on the recipient says nothing of the sender: Twilio may have looked at that first.
-    """
-    match answer:
-        case Accepted():
-            return Verdict(account=True, sender=True)
-        case Rejected(fault=Fault.CONFIGURATION, of_sender=True):
-            return Verdict(
-                account=True, sender=False, at_once=answer.pauses, reason=_reason(answer)
-            )
-        case Rejected(pauses=True):
-            return Verdict(account=False, at_once=True, reason=_reason(answer))
-        case Rejected():
-            return Verdict(account=True)
-        case InDoubt():
-            return Verdict(account=False, reason=answer.reason)
-        case NotSent():
-            return _unsent(answer)
-        case _:
-            assert_never(answer)
-
-
-def _unsent(answer: NotSent) -> Verdict:
-    if answer.unreachable:
-        return Verdict(account=False, reason=answer.reason)
-    if not answer.crowded:
-        return Verdict()
-    wait = answer.retry_after or timedelta(0)
-    if answer.pauses:
-        return Verdict(account=False, at_once=True, reason=answer.reason, wait=wait)
-    return Verdict(wait=wait)
-
-
-def _reason(answer: Rejected) -> str:
-    return f"{answer.code}: {answer.message}" if answer.code else answer.message
 
 
 def follows(
@@ -200,11 +133,11 @@ def _probed(
 
 
 def opened(rules: Rules, record: Record, now: int, verdict: Verdict) -> Record:
-    """It, open: for longer each time, unless it was closed for a while."""
+    """It, open: for longer each time, unless it was closed for as long as the last time."""
     was_open = record.state is State.OPEN
-    is_again = was_open or now - record.closed_at < _microseconds(rules.longest)
+    is_again = was_open or now - record.closed_at < _microseconds(_wait(rules, record.times))
     times = record.times + 1 if is_again else 1
-    wait = max(min(rules.first * (1 << min(times - 1, 20)), rules.longest), verdict.wait)
+    wait = max(_wait(rules, times), verdict.wait)
     return Record(
         state=State.OPEN,
         generation=record.generation if was_open else record.generation + 1,
@@ -213,6 +146,10 @@ def opened(rules: Rules, record: Record, now: int, verdict: Verdict) -> Record:
         reason=verdict.reason,
         probe_at=now + _microseconds(wait),
     )
+
+
+def _wait(rules: Rules, times: int) -> timedelta:
+    return min(rules.first * (1 << min(max(0, times - 1), 20)), rules.longest)
 
 
 def closed(record: Record, now: int) -> Record:

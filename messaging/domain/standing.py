@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from messaging.domain.breaker import Record, Scope, State
+from messaging.domain.breaker import Record, State
+from messaging.domain.verdict import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ def stands(scope: Scope, record: Record, now: int) -> Standing:
 
 
 def _time(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def _clock(time: datetime) -> str:

@@ -13,16 +13,9 @@ from typing import Any
 
 import redis
 
-from messaging.domain.breaker import (
-    Passage,
-    Record,
-    Scope,
-    State,
-    Tally,
-    Verdict,
-    follows,
-)
+from messaging.domain.breaker import Passage, Record, State, Tally, follows
 from messaging.domain.standing import Standing, stands
+from messaging.domain.verdict import Scope, Verdict
 from messaging.redis.scripts import script
 from messaging.settings import Settings
 

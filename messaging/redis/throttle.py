@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import redis
 
-from messaging.domain.breaker import ANYWHERE, Passage, Scope
+from messaging.domain.breaker import ANYWHERE, Passage
 from messaging.domain.job import Lane
+from messaging.domain.verdict import Scope
 from messaging.redis.breaker import Breakers
 from messaging.redis.clock import Clock
 from messaging.redis.scripts import script

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from messaging import events
 from messaging.domain.answers import Accepted
-from messaging.domain.breaker import Passage, State, judge
+from messaging.domain.breaker import Passage, State
+from messaging.domain.verdict import judge
 from messaging.redis.breaker import Change
 from messaging.redis.throttle import AWAY
 from messaging.runtime import Runtime

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 import redis
 
-from messaging.domain.breaker import Passage, Verdict
+from messaging.domain.breaker import Passage
 from messaging.domain.job import Lane
+from messaging.domain.verdict import Verdict
 from messaging.local.pacing.windows import Arrival, fullest
 from messaging.local.process import wait_until
 from messaging.redis.throttle import Grant, Throttle
