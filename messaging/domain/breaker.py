@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from messaging.domain.verdict import Scope, Verdict
+from messaging.domain.wording import hide_numbers
 
 _SECOND = 1_000_000
 _LATELY = 1
@@ -143,7 +144,7 @@ def opened(rules: Rules, record: Record, now: int, verdict: Verdict) -> Record:
         generation=record.generation if was_open else record.generation + 1,
         times=times,
         since=record.since if was_open else now,
-        reason=verdict.reason,
+        reason=hide_numbers(verdict.reason),
         probe_at=now + _microseconds(wait),
     )
 
