@@ -82,3 +82,14 @@ def test_an_unknown_code_is_explained_as_unknown() -> None:
 def test_the_reference_page_lists_every_code_and_nothing_else() -> None:
     listed = [line for line in REFERENCE.read_text().splitlines() if line.startswith("| [")]
     assert [row(code) for code in CODES.values()] == listed
+
+
+def test_what_is_our_configurations_is_the_accounts_or_the_senders_or_a_recipients() -> None:
+    sets = (
+        code_table.OF_THE_ACCOUNT,
+        code_table.OF_THE_SENDER - code_table.OF_THE_RECIPIENT,
+        code_table.OF_THE_RECIPIENT,
+    )
+    assert sorted(code_table.CONFIGURATION) == sorted(code for codes in sets for code in codes)
+    assert {20003, 20005} <= code_table.OF_THE_ACCOUNT
+    assert {21606, 21659, 21660} <= code_table.OF_THE_SENDER

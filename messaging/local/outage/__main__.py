@@ -52,7 +52,7 @@ def _options(arguments: Sequence[str]) -> OutageOptions:
 
 
 _NUMBERS = {
-    "messages": "texts that wait from the beginning",
+    "messages": "texts for each outage",
     "second": "the limit a second, 0 for none",
     "workers": "worker processes",
 }

@@ -20,10 +20,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageOptions:
-    """One run: the outages come one after the other, `quiet` apart."""
+    """One run: the outages come one after the other, each amid so many `messages`, of which some
+    go out in `quiet`.
+    """
 
     kinds: Sequence[Kind] = tuple(Kind)
-    messages: int = 12_000
+    messages: int = 4000
     second: int = 200
     """The rate limit a second, 0 for none."""
     workers: int = 3
