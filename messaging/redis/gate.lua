@@ -9,16 +9,15 @@ local KEPT = 86400000  -- milliseconds; a breaker that nobody asked for so long 
 
 -- How it stands: closed or not, its generation, how long no text may begin, and why.
 local function ask(key)
-  local known = redis.call('hmget', key, 'state', 'generation', 'probe_at', 'probe_until', 'reason')
-  local generation = tonumber(known[2]) or 0
-  if known[1] == 'closed' then
-    return {state = 'closed', generation = generation, wait = 0, why = ''}
+  local known = redis.call('hmget', key, 'state', 'generation')
+  local gate = {state = known[1] or '', generation = known[2] or 0, wait = 0, why = ''}
+  if gate.state == 'closed' then
+    return gate
   end
-  local early = (tonumber(known[3]) or 0) - now
-  local busy = (tonumber(known[4]) or 0) - now
-  local gate = {state = known[1] or '', generation = generation, wait = 0, why = ''}
+  local open = redis.call('hmget', key, 'probe_at', 'probe_until', 'reason')
+  local early, busy = (tonumber(open[1]) or 0) - now, (tonumber(open[2]) or 0) - now
   if early > 0 then
-    gate.wait, gate.why = early, known[5] or '?'
+    gate.wait, gate.why = early, open[3] or '?'
   elseif busy > 0 then
     gate.wait = math.min(busy, LOOK)
   end
