@@ -109,10 +109,23 @@ def follows(
     if record.state is State.FORGOTTEN:
         if any(verdict.of(scope) for verdict in verdicts):
             return closed(record, now)
-        if is_probe:
-            return _probed(rules, scope, record, now, verdicts)
-    elif passage.generation(scope) != record.generation:
+        return _failed(rules, scope, record, now, verdicts, tallies) or (
+            replace(record, probe="", probe_until=0) if is_probe else None
+        )
+    if passage.generation(scope) != record.generation:
         return None
+    return _failed(rules, scope, record, now, verdicts, tallies)
+
+
+def _failed(
+    rules: Rules,
+    scope: Scope,
+    record: Record,
+    now: int,
+    verdicts: Sequence[Verdict],
+    tallies: Iterable[Tally],
+) -> Record | None:
+    """It, open, where one failure is enough or there are too many."""
     bad = [verdict for verdict in verdicts if verdict.of(scope) is False]
     worst = next((verdict for verdict in bad if verdict.at_once), None)
     if worst:
@@ -129,8 +142,7 @@ def _probed(
         return closed(record, now)
     if works is False:
         return opened(rules, record, now, verdict)
-    wait = verdict.wait if record.state is State.OPEN else timedelta(0)
-    return replace(record, probe="", probe_until=0, probe_at=now + _microseconds(wait))
+    return replace(record, probe="", probe_until=0, probe_at=now + _microseconds(verdict.wait))
 
 
 def opened(rules: Rules, record: Record, now: int, verdict: Verdict) -> Record:

@@ -291,8 +291,10 @@ def test_an_unreachable_twilio_pauses_sending_for_a_moment(
     environment: dict[str, str], db: Database
 ) -> None:
     rt = runtime.build(load({**environment, "TWILIO_API_BASE_URL": "http://127.0.0.1:9"}))
-    insert(db)
-    work(rt)
+    for n in range(12):
+        insert(db, message_content=f"n {n}")
+    done = work(rt)
+    assert (Counter({"retrying": 10}), 2) == (done.outcomes, done.put_off), "one by one"
     assert ["account"] == list(stopped(rt))
     rt.close()
 
