@@ -16,8 +16,8 @@ from messaging.postgres import jobs, kept, messages
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
-from messaging.steps.claiming import with_standing
 from messaging.steps import breaking
+from messaging.steps.claiming import with_standing
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle

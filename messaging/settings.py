@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from messaging.consenting import ConsentSettings
 from messaging.breaking import BreakerSettings
+from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
 from messaging.keeping import KeepingSettings, ReplicaSettings
 from messaging.limiting import LimitSettings
