@@ -98,7 +98,9 @@ class Breakers:
         return [*passage.generations, self._window, passed, *failed]
 
     def _put(self, scope: Scope, before: Record, after: Record) -> bool:
-        fields = [part for pair in asdict(after).items() for part in pair]
+        kept = asdict(after)
+        state = kept.pop("state")
+        fields = [state, *(part for pair in kept.items() for part in pair)]
         key = self.keys[0 if scope is Scope.ACCOUNT else 1]
         was = [before.state.value, before.generation, before.probe]
         return bool(self._change(keys=[key, self.keys[2]], args=[*was, *fields]))
