@@ -18,6 +18,8 @@ from messaging.domain.alerts import (
     finite,
     sentence,
 )
+from messaging.domain.standing import Standing
+from messaging.domain.verdict import Scope
 from messaging.postgres import alerts, heartbeats
 from messaging.postgres.alerts import Notice
 from messaging.redis.throttle import AWAY
@@ -106,16 +108,23 @@ def _counted(rules: Rules) -> dict[str, int]:
 
 
 def _of_redis(rt: Runtime) -> list[Reading]:
-    """Whether Redis answers, and whether sending is paused there."""
-    away, paused = 0.0, None
+    """Whether Redis answers, and whether the breakers are open there."""
     try:
-        paused = float(rt.throttle.paused() is not None)
+        known = rt.throttle.breakers.standing()
     except AWAY:
-        away = 1.0
-    return [
-        Reading(name=Name.REDIS_AWAY, subject="", value=away),
-        Reading(name=Name.SENDING_PAUSED, subject="", value=paused),
-    ]
+        away = Reading(name=Name.REDIS_AWAY, subject="", value=1.0)
+        return [away, *(_paused(scope, None) for scope in Scope)]
+    here = Reading(name=Name.REDIS_AWAY, subject="", value=0.0)
+    return [here, *(_paused(one.scope, one) for one in known)]
+
+
+def _paused(scope: Scope, standing: Standing | None) -> Reading:
+    return Reading(
+        name=Name.SENDING_PAUSED,
+        subject=scope,
+        value=None if standing is None else float(standing.is_open),
+        detail=standing.sentence if standing else "",
+    )
 
 
 def _silence(settings: Settings) -> timedelta:
@@ -132,8 +141,8 @@ def _write(rt: Runtime, found: list[Change], now: datetime) -> list[Change]:
 
 def _say(change: Change) -> None:
     match change:
-        case Fired(alert=alert, value=value):
-            what = sentence(alert.name, alert.subject, value)
+        case Fired(alert=alert, value=value, detail=detail):
+            what = sentence(alert.name, alert.subject, value, detail)
             events.alert_fired(name=alert.name, subject=alert.subject, value=value, what=what)
         case Ended(alert=Alert(fired_at=fired_at) as alert, value=value) if fired_at:
             events.alert_resolved(name=alert.name, subject=alert.subject, value=value)
@@ -171,7 +180,7 @@ def _told(notice: Notice) -> dict[str, object]:
         "subject": notice.subject,
         "state": notice.state,
         "value": finite(notice.value),
-        "what": sentence(notice.name, notice.subject, notice.value),
+        "what": sentence(notice.name, notice.subject, notice.value, notice.detail),
         "advice": ADVICE[Name(notice.name)],
         "since": notice.since.isoformat(),
         "at": notice.at.isoformat(),

@@ -23,6 +23,8 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
+_PROBING = timedelta(milliseconds=200)
+"""How long it waits after it has handed out a text that is to show whether Twilio works again."""
 _SHORT_LEASE = timedelta(seconds=5)
 """How long the entry of a text that is sent again out of doubt is leased: others may take it over
 sooner. A second hint for a job that is under way is harmless, and costs one look."""
@@ -69,19 +71,27 @@ def chunks(
 def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:
     """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do.
 
-    Tasks that workers have taken and that wait there for the throttle's slots count, too.
+    Tasks that workers have taken and that wait there for the throttle's slots count, too. While no
+    text may be sent, entries are left alone, but for one at a time that is to show whether Twilio
+    works again.
     """
-    tasks -= rt.throttle.waiting(lane)
-    if tasks <= 0:
-        rt.wait(_FULL)
-        return
-    if rt.throttle.has_forgotten(lane):
+    outlook = rt.throttle.outlook(lane)
+    if outlook.emptied:
         _hand_out_again(rt, lane)
-    most = min(tasks, _AT_ONCE) * largest_chunk(rt.settings)
+    is_probing = outlook.most is not None
+    if is_probing and tasks < window(rt.settings):
+        tasks = 0  # somebody may have it already
+    tasks -= outlook.waiting
+    if tasks <= 0 or outlook.wait:
+        rt.wait(max(_FULL, min(outlook.wait, _QUIET)))
+        return
+    most = outlook.most or min(tasks, _AT_ONCE) * largest_chunk(rt.settings)
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
     if ready:
         yield cut(ready, tasks, largest_chunk(rt.settings))
+    if is_probing and ready:
+        rt.wait(_PROBING)
     if rung and len(entries) < most:
         rung.wait(_QUIET)
 

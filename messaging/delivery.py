@@ -14,8 +14,9 @@ from messaging.domain.review import sift
 from messaging.postgres import queues
 from messaging.redis.throttle import AWAY, Grant
 from messaging.runtime import Runtime
+from messaging.steps import breaking
 from messaging.steps.claiming import claim
-from messaging.steps.sending import Attempt, announce, send_claims
+from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
 from messaging.steps.slots import get_ready, slots_of, wait_for
 
@@ -84,17 +85,18 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
     claims, withheld = sift(claimed, rt.settings.quiet_hours, destinations)
     rt.throttle.give_back(grant, _unused(hints, claims))
+    breaking.probe(grant.passage)
 
     settled: Counter[str] = Counter()
     if withheld:
         settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries)))
-    seen: list[Attempt] = []
+    told = bool(claims) or breaking.note(rt, grant.passage, [])
     for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
         settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries)))
-        seen += attempts
-    # Redis comes last, because a Redis that fails must not cost an answer.
-    announce(rt, seen)
+        announce(attempts)
+        # Redis comes last, because a Redis that fails must not cost an answer.
+        told = told and breaking.note(rt, grant.passage, attempts)
     return settled
 
 

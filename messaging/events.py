@@ -91,9 +91,19 @@ def code_unknown(*, job_id: UUID, code: int | None, reason: str) -> None:
     _log.error("code_unknown", job_id=str(job_id), code=code, reason=reason)
 
 
-def sending_paused(*, seconds: float, reason: str) -> None:
-    """No send starts for a while, because each would fail."""
-    _log.error("sending_paused", seconds=seconds, reason=reason)
+def breaker_opened(*, scope: str, reason: str, seconds: float, times: int) -> None:
+    """No send starts for a while, because each would fail; then one text shows whether it would."""
+    _log.error("breaker_opened", scope=scope, reason=reason, seconds=seconds, times=times)
+
+
+def breaker_probed(*, scope: str) -> None:
+    """One text is on its way to show whether Twilio takes texts again."""
+    _log.warning("breaker_probed", scope=scope)
+
+
+def breaker_closed(*, scope: str, seconds: float) -> None:
+    """Texts go out again, after so long."""
+    _log.warning("breaker_closed", scope=scope, seconds=seconds)
 
 
 def entries_published(*, lane: str, jobs: int, tasks: int) -> None:

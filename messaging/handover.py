@@ -16,10 +16,11 @@ from messaging.postgres import bare, jobs, kept
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.runtime import Runtime
+from messaging.steps import breaking
 from messaging.steps.claiming import with_standing
 from messaging.steps.learning import record
 from messaging.steps.preparing import prepare_jobs
-from messaging.steps.sending import Attempt, announce, send_claims
+from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
 from messaging.steps.slots import get_ready, slots_of, wait_for
 
@@ -81,13 +82,14 @@ def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant:
     """How many of these Twilio keeps now. To the limits each is one request."""
     slots = slots_of(rt, grant, ((claim.id, 1) for claim in claims))
     taken = 0
-    seen: list[Attempt] = []
+    breaking.probe(grant.passage)
+    told = bool(claims) or breaking.note(rt, grant.passage, [])
     for attempts in send_claims(rt, claims, write_before, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None)
         taken += sum(outcome.handed_over for outcome in outcomes)
-        seen += attempts
-    announce(rt, seen)
+        announce(attempts)
+        told = told and breaking.note(rt, grant.passage, attempts)
     return taken
 
 

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from messaging.breaking import BreakerSettings
 from messaging.consenting import ConsentSettings
 from messaging.errors import Misconfigured
 from messaging.expiring import ExpirySettings
@@ -54,6 +55,7 @@ class Settings(
     RetrySettings,
     ProtocolSettings,
     GuardSettings,
+    BreakerSettings,
     LimitSettings,
     TwilioSettings,
     RedisSettings,
@@ -105,6 +107,7 @@ class Settings(
         yield from self.misfits_of_life()
         yield from self.misfits_of_keeping()
         yield from self.misfits_of_guards()
+        yield from self.misfits_of_breaker()
 
     def _misfits_of_times(self) -> Iterator[str]:
         longest_send = self.send_deadline + self.connect_timeout + self.read_timeout

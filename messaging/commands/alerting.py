@@ -60,7 +60,7 @@ def firing(known: Sequence[Alert]) -> list[Firing]:
             since=alert.since,
             fired_at=alert.fired_at,
             value=finite(alert.value),
-            what=sentence(alert.name, alert.subject, alert.value),
+            what=sentence(alert.name, alert.subject, alert.value, alert.detail),
             advice=ADVICE[Name(alert.name)],
         )
         for alert in known

@@ -8,13 +8,14 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from messaging.commands import broker
+from messaging.commands import breakers, broker
 from messaging.commands.database import look
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import of_status
 from messaging.commands.tables import columns, grid
 from messaging.domain.job import Lane, Status
+from messaging.domain.standing import Standing
 from messaging.domain.wording import hide_numbers, plain, span
 from messaging.errors import Unreachable
 from messaging.postgres import figures
@@ -29,13 +30,15 @@ _WAITING = ("scheduled", "pending", "processing", "retrying", "in_doubt", "held"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """What `queues --json` prints; `celery` is null where the broker does not answer.
+    """What `queues --json` prints; `celery` is null where the broker does not answer, and
+    `breakers` where Redis does not.
 
     `behind` is how many seconds old the replica's picture is; null where none was read.
     """
 
     queues: Sequence[Depth]
     celery: Mapping[str, int] | None
+    breakers: Sequence[Standing] | None
     waiting: Sequence[Waiting]
     behind: float | None
     stops: Sequence[Stop]
@@ -67,11 +70,14 @@ def queues(screen: Screen) -> ExitCode:
     value = Queues(
         queues=[found.queues[lane] for lane in (*Lane, "dead") if lane in found.queues],
         celery=celery,
+        breakers=_breakers(screen, settings),
         waiting=[found.waiting[status] for status in _WAITING if status in found.waiting],
         behind=seen.behind,
         stops=found.stops,
     )
-    screen.show(value, "", _lanes(value), "", *_waiting(value), *_stopped(value), "")
+    screen.show(
+        value, "", *_broken(value), _lanes(value), "", *_waiting(value), *_stopped(value), ""
+    )
     return ExitCode.OK
 
 
@@ -99,6 +105,19 @@ def _celery(screen: Screen, settings: Settings) -> dict[str, int] | None:
     except Unreachable as error:
         screen.doubtful(str(error))
         return None
+
+
+def _breakers(screen: Screen, settings: Settings) -> Sequence[Standing] | None:
+    try:
+        return breakers.standing(settings)
+    except Unreachable as error:
+        screen.doubtful(str(error))
+        return None
+
+
+def _broken(value: Queues) -> list[RenderableType]:
+    said = breakers.sentences(value.breakers or ())
+    return [*(Text(plain(hide_numbers(one)), "red") for one in said), *([""] if said else [])]
 
 
 def _lanes(value: Queues) -> Table:

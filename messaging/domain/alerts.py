@@ -34,11 +34,15 @@ class Name(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A figure now, and of what; `value` is None where it could not be read."""
+    """A figure now, and of what; `value` is None where it could not be read.
+
+    `detail` is what is known besides, in words without anything personal.
+    """
 
     name: str
     subject: str
     value: float | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +55,14 @@ class Alert:
     seen_at: datetime
     fired_at: datetime | None
     value: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Began:
     """It is wrong for the first time."""
 
-    name: str
-    subject: str
-    value: float
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Seen:
 
     alert: Alert
     value: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class Fired:
 
     alert: Alert
     value: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +135,11 @@ def _of_reading(
     if not is_bad and alert:
         yield from _of_the_well(rules, now, alert, value)
     elif is_bad and alert is None:
-        yield Began(name=reading.name, subject=reading.subject, value=value)
+        yield Began(reading=reading)
     elif is_bad and alert:
         is_due = alert.fired_at is None and now - alert.since >= rules.patience
-        yield Fired(alert=alert, value=value) if is_due else Seen(alert=alert, value=value)
+        change = Fired if is_due else Seen
+        yield change(alert=alert, value=value, detail=reading.detail)
 
 
 def _of_the_well(rules: Rules, now: datetime, alert: Alert, value: float) -> Iterator[Change]:
@@ -151,7 +157,7 @@ _ROLES = {
 }
 ADVICE: Mapping[Name, str] = {
     Name.SILENT: "Restart it: `messaging probe` tells which one hangs on its machine.",
-    Name.SENDING_PAUSED: "Twilio refuses us or cannot be reached: `messaging check` says why.",
+    Name.SENDING_PAUSED: "Put right what Twilio refuses; it is tried again by itself.",
     Name.REDIS_AWAY: "Nothing is sent without Redis: see that it runs.",
     Name.QUEUE_DEPTH: "Start more workers, or raise the rate limit.",
     Name.QUEUE_AGE: "See that workers and the bridge run, and that sending is not paused.",
@@ -167,8 +173,8 @@ ADVICE: Mapping[Name, str] = {
 """What to do about each."""
 
 
-def sentence(name: str, subject: str, value: float) -> str:
-    """What is wrong, in a sentence without anything personal in it."""
+def sentence(name: str, subject: str, value: float, detail: str = "") -> str:
+    """What is wrong, in a sentence without anything personal in it; or in several."""
     match Name(name):
         case Name.SILENT:
             who = _ROLES.get(subject, subject)
@@ -176,7 +182,7 @@ def sentence(name: str, subject: str, value: float) -> str:
                 return f"No sign of life of {who}: none runs."
             return f"No sign of life of {who} for {_span(value)}."
         case Name.SENDING_PAUSED:
-            return "Sending is paused."
+            return f"Nothing is sent with our {subject}. {detail}".rstrip()
         case Name.REDIS_AWAY:
             return "Redis does not answer."
         case Name.QUEUE_DEPTH:

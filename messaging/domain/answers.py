@@ -69,7 +69,8 @@ class Rejected:
 
     `code` is Twilio's error code, or None when the answer had none; `wait` is how long the
     job waits before it is tried again where the fault is not the message's. `pauses` says that
-    every other text would be refused like this one.
+    every other text would be refused like this one, `of_sender` that our sender is to blame and
+    not our account.
     """
 
     code: int | None
@@ -79,6 +80,7 @@ class Rejected:
     opt_out: bool = False
     alert: bool = False
     pauses: bool = False
+    of_sender: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

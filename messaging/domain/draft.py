@@ -133,7 +133,6 @@ def prepare(
     size = count(content.text)
     clock = wall_clock(phone, draft.time_zone, draft.local_time)
     scheduled_for = _scheduled_for(draft, clock.instant)
-    category = _one_of(draft.category, Category, "category")
     return Prepared(
         id=_job_id(draft.id),
         user_id=fields.uuid(draft.user_id, "user_id"),
@@ -157,8 +156,8 @@ def prepare(
         ),
         encoding=size.encoding,
         segments=1 if content.media_urls else size.parts,
-        own_category=category,
-        category=category or _category_of(template),
+        own_category=draft.category,
+        category=_category(draft, template),
         time_zone=clock.time_zone,
         local_time=draft.local_time,
     )
@@ -193,9 +192,7 @@ def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
     return Rendered(text=body, media_urls=media_urls)
 
 
-def _rendered(
-    draft: Draft, template: TemplateSource | None, media_urls: tuple[str, ...]
-) -> Rendered:
+def _rendered(draft: Draft, template: TemplateSource | None, media: tuple[str, ...]) -> Rendered:
     if template is None:
         raise Refused(f"There is no template {str(draft.template)[:80]!r}: check its name or id.")
     try:
@@ -203,8 +200,8 @@ def _rendered(
         rendered = content_of(template.content).render(given)
     except Refused as refusal:
         raise Refused(f"Template {template.name!r}: {refusal}") from None
-    if media_urls:
-        return Rendered(text=rendered.text, media_urls=media_urls)
+    if media:
+        return Rendered(text=rendered.text, media_urls=media)
     if not rendered.text.strip() and not rendered.media_urls:
         raise Refused(f"Template {template.name!r} makes an empty text with these variables.")
     return rendered
@@ -241,8 +238,11 @@ def _scheduled_for(draft: Draft, by_clock: datetime | None) -> datetime | None:
     return by_clock or fields.with_zone(draft.scheduled_for, "scheduled_for")
 
 
-def _category_of(template: TemplateSource | None) -> Category:
-    return Category(content_of(template.content).category) if template else Category.TRANSACTIONAL
+def _category(draft: Draft, template: TemplateSource | None) -> Category:
+    own = _one_of(draft.category, Category, "category")
+    if own or template is None:
+        return own or Category.TRANSACTIONAL
+    return Category(content_of(template.content).category)
 
 
 def _job_id(value: UUID | None) -> JobId | None:

@@ -39,11 +39,11 @@ def why(message: Message) -> str:
 
 
 def _scheduled(message: Message, tell: Tell) -> tuple[str, Tone]:
-    if "rule" in (message.error_details or {}) and message.due_at != message.scheduled_for:
-        return why(message), Tone.PLAIN
     rule = (message.error_details or {}).get("rule")
     if rule == "stop":
         return f"It waits until sending is resumed: {_ended(why(message))}", Tone.DOUBT
+    if rule == "quiet_hours" and message.due_at != message.scheduled_for:
+        return why(message), Tone.PLAIN  # it says until when, here and there
     if rule and message.due_at:
         return f"It waits until {tell(message.due_at)}: {_ended(why(message))}", Tone.DOUBT
     when = message.scheduled_for or message.due_at

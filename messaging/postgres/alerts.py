@@ -1,7 +1,7 @@
 """Alerts and the news about them: one function for each named query of `sql/alerts.sql`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,6 +28,7 @@ class Notice:
     at: datetime
     attempts: int
     told_at: int
+    detail: str
 
 
 def readings(
@@ -58,13 +59,14 @@ def clock(conn: Postgres) -> datetime:
 def write(conn: Postgres, change: Change, now: datetime, channels: Sequence[str]) -> bool:
     """Writes a change and leaves the news for the channels; False where somebody was first."""
     match change:
-        case Began(name=name, subject=subject, value=value):
-            values = {"name": name, "subject": subject, "value": value, "now": now}
+        case Began(reading=reading):
+            values = {**asdict(reading), "now": now}
             return bool(conn.execute(query("alerts", "begin_alert"), values).rowcount)
-        case Seen(alert=alert, value=value):
-            return bool(conn.execute(query("alerts", "see_alert"), _of(alert, value, now)).rowcount)
-        case Fired(alert=alert, value=value):
-            values = {**_of(alert, value, now), "channels": list(channels)}
+        case Seen(alert=alert, value=value, detail=detail):
+            values = {**_of(alert, value, now), "detail": detail}
+            return bool(conn.execute(query("alerts", "see_alert"), values).rowcount)
+        case Fired(alert=alert, value=value, detail=detail):
+            values = {**_of(alert, value, now), "detail": detail, "channels": list(channels)}
             return conn.execute(query("alerts", "fire_alert"), values).fetchone() is not None
         case Ended(alert=alert, value=value):
             values = {**_of(alert, value, now), "channels": list(channels)}

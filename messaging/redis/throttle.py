@@ -1,4 +1,4 @@
-"""How many sends may start and when, over all workers: the limits' pace, and the pause.
+"""How many sends may start and when, over all workers: the limits' pace, and the breakers.
 
 The state lives in Redis and may be lost at any moment; then sending begins again cautiously.
 """
@@ -8,25 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
-from importlib.resources import files
+from itertools import count
 from threading import get_ident
 from uuid import uuid4
 
 import redis
 
+from messaging.domain.breaker import ANYWHERE, Passage
 from messaging.domain.job import Lane
+from messaging.domain.verdict import Scope
+from messaging.redis.breaker import Breakers
 from messaging.redis.clock import Clock
+from messaging.redis.scripts import script
 from messaging.settings import Settings
 
 AWAY = redis.RedisError
 """Redis is gone, full, starting or read-only: later."""
-_PAUSE = "messaging:pause"
 _REMEMBERS = "messaging:remembers"
 _THROTTLE = "messaging:throttle"
-
-
-def _script(name: str) -> str:
-    return files("messaging.redis").joinpath(name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,7 @@ class Grant:
     `starts` are readings of the monotonic clock, one for each slot; without a limit there are
     none, and sends may start at once. `paused` is why no send may start at all, or empty. `told`
     is when each slot begins on Redis's clock, in microseconds, and at last when they end.
+    `passage` is to be given back with what Twilio answers.
     """
 
     slots: int
@@ -43,6 +43,22 @@ class Grant:
     paused: str = ""
     starts: tuple[float, ...] = ()
     told: tuple[int, ...] = ()
+    passage: Passage = ANYWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the bridge may expect of the workers of a lane.
+
+    So many texts may begin, in so long, or as many as there are (None); so many tasks wait for
+    slots. `emptied` says that this Redis, which holds Celery's queues, was emptied since this was
+    last asked: true once for each time, and at the very first.
+    """
+
+    most: int | None = None
+    wait: timedelta = timedelta(0)
+    waiting: int = 0
+    emptied: bool = False
 
 
 class Throttle:
@@ -61,24 +77,31 @@ class Throttle:
         self._share = settings.urgent_share
         self._state = f"{_THROTTLE}:{_sender(settings)}"
         self._is_broker = settings.broker_url is None
-        self._take = self._redis.register_script(_script("throttle.lua"))
-        self._give_back = self._redis.register_script(_script("give_back.lua"))
+        self.breakers = Breakers(self._redis, settings)
+        self._take = self._redis.register_script(script("gate.lua", "throttle.lua"))
+        self._give_back = self._redis.register_script(script("give_back.lua"))
+        self._look_out = self._redis.register_script(script("gate.lua", "outlook.lua"))
         self._clock = Clock()
         self._process = uuid4().hex
+        self._probes = count()
         self._known = 0
         """The end of this process's latest grant: an emptied Redis learns it from us."""
 
     def take(self, units: Sequence[int], lane: Lane) -> Grant:
         """Slots for the first of these texts, as many as may start soon, in one round trip.
 
-        `units` are what each counts against the limits. Raises redis.RedisError where it is down.
+        `units` are what each counts against the limits. It is one text where that is to show
+        whether Twilio works. Raises redis.RedisError where it is down.
         """
-        if self._pace is None:
-            paused, *waits = self._take(keys=[_PAUSE], args=[])
-            if not paused:
-                return Grant(slots=len(units))
-            return Grant(slots=0, paused=paused, wait=_microseconds(waits[0]))
-        return self._take_paced(units, lane, self._pace.interval)
+        probe = f"{self._process}:{next(self._probes)}"
+        asked = self.breakers.asked(probe)
+        if self._pace is not None:
+            return self._take_paced(units, lane, self._pace.interval, asked)
+        paused, wait, *told = self._take(keys=self.breakers.keys, args=asked)
+        if not told:
+            return Grant(slots=0, paused=paused, wait=_microseconds(wait))
+        passage = _passage(probe, told)
+        return Grant(slots=1 if passage.probe else len(units), passage=passage)
 
     def give_back(self, grant: Grant, unused: int) -> None:
         """Returns the last `unused` slots of a grant; lost where later ones were granted since.
@@ -95,25 +118,20 @@ class Throttle:
         if is_back and self._known == end:
             self._known = start
 
-    def waiting(self, lane: Lane) -> int:
-        """How many tasks of this lane wait for slots in workers; about so many."""
-        return int(self._redis.zcard(self._waiters(lane))) if self._pace else 0
-
-    def pause(self, time: timedelta, reason: str) -> None:
-        """Lets no send start for this time, anywhere; `reason` says why to whoever asks."""
-        self._redis.set(_PAUSE, reason, px=time)
-
-    def paused(self) -> str | None:
-        """Why no send may start at the moment, or None where they may."""
-        reason = self._redis.get(_PAUSE)
-        return str(reason) if reason else None
-
-    def has_forgotten(self, lane: str) -> bool:
-        """Whether this Redis, which holds Celery's queues, was emptied since this was last asked.
-
-        True once for each time, and at the very first. False where the broker is another one.
-        """
-        return self._is_broker and bool(self._redis.set(f"{_REMEMBERS}:{lane}", 1, nx=True))
+    def outlook(self, lane: Lane) -> Outlook:
+        """What there is to do for the bridge. Raises redis.RedisError where it is down."""
+        keys = (
+            *self.breakers.keys[:2],
+            self._waiters(lane) if self._pace else "",
+            f"{_REMEMBERS}:{lane.value}" if self._is_broker else "",
+        )
+        most, wait, waiting, emptied = self._look_out(keys=keys, args=[])
+        return Outlook(
+            most=most if most >= 0 else None,
+            wait=_microseconds(wait),
+            waiting=waiting,
+            emptied=bool(emptied),
+        )
 
     def ping(self) -> str:
         """The version of the server; raises redis.RedisError where it does not answer."""
@@ -125,11 +143,14 @@ class Throttle:
         """Closes the connections."""
         self._redis.close()
 
-    def _take_paced(self, units: Sequence[int], lane: Lane, interval: timedelta) -> Grant:
+    def _take_paced(
+        self, units: Sequence[int], lane: Lane, interval: timedelta, asked: list[str | int]
+    ) -> Grant:
         sent = time.monotonic()
         paused, wait, *told = self._take(
-            keys=[_PAUSE, self._state, self._waiters(lane)],
+            keys=[*self.breakers.keys, self._state, self._waiters(lane)],
             args=[
+                *asked,
                 int(lane is Lane.URGENT),
                 interval / timedelta(microseconds=1),
                 self._share,
@@ -141,17 +162,31 @@ class Throttle:
         received = time.monotonic()
         if not told:
             return Grant(slots=0, paused=paused, wait=_microseconds(wait))
-        now, end, *starts = told
+        now, end, *starts = told[3:]
         self._known = max(self._known, end)
         ahead = self._clock.ahead(sent=sent, told=now / 1e6, received=received)
         return Grant(
             slots=len(starts),
             starts=tuple(start / 1e6 + ahead for start in starts),
             told=(*starts, end),
+            passage=_passage(str(asked[0]), told),
         )
 
     def _waiters(self, lane: Lane) -> str:
         return f"{self._state}:waiting:{lane.value}"
+
+
+def _passage(probe: str, told: Sequence[int | str]) -> Passage:
+    """From the generations of both breakers, and a sign for each that is probed: `1` or `2` where
+    it was open.
+    """
+    account, sender, probed = told[:3]
+    opened = tuple(scope for scope, sign in zip(Scope, "12", strict=True) if sign in str(probed))
+    return Passage(
+        probe=probe if probed else "",
+        generations=(int(account), int(sender)),
+        probed=opened,
+    )
 
 
 def _sender(settings: Settings) -> str:

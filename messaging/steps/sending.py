@@ -2,19 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 
 from messaging import events
-from messaging.domain.answers import Answer, InDoubt, NotSent, Outgoing, Rejected
+from messaging.domain.answers import Answer, InDoubt, Outgoing, Rejected
 from messaging.domain.job import Claim, JobId, Status
 from messaging.domain.outcome import Outcome, outcome
 from messaging.runtime import Runtime
 
-_PAUSE = timedelta(seconds=30)
-"""How long nothing is sent after Twilio refused our credentials or our sender."""
-_BREATHER = timedelta(seconds=5)
-"""How long nothing is sent after no connection to Twilio could be made."""
 _LEAST = 1.0
 """Seconds before its deadline in which a text is not written any more: Twilio counts whole ones."""
 _ANY_TIME: Mapping[JobId, tuple[float, float]] = MappingProxyType({})
@@ -56,28 +51,10 @@ def send_claims(
             yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
 
 
-def announce(rt: Runtime, attempts: Sequence[Attempt]) -> None:
-    """Says what people must know, and pauses sending where every send would fail.
-
-    To be called once the attempts are settled: a pause that fails must not cost an answer.
-    """
+def announce(attempts: Sequence[Attempt]) -> None:
+    """Says what people must know of these."""
     for attempt in attempts:
         _announce_one(attempt)
-    answers = [attempt.answer for attempt in attempts]
-    refused = [a.message for a in answers if isinstance(a, Rejected) and a.pauses]
-    cut_off = [a.reason for a in answers if isinstance(a, NotSent) and a.unreachable]
-    crowded = [a for a in answers if isinstance(a, NotSent) and a.pauses]
-    if refused:
-        _pause(rt, _PAUSE, refused[0])
-    elif cut_off and len(cut_off) == len(answers):
-        _pause(rt, _BREATHER, cut_off[0])
-    elif crowded:
-        _pause(rt, crowded[0].retry_after or _BREATHER, crowded[0].reason)
-
-
-def _pause(rt: Runtime, time: timedelta, reason: str) -> None:
-    rt.throttle.pause(time, reason)
-    events.sending_paused(seconds=time.total_seconds(), reason=reason)
 
 
 def _good_until(claim: Claim, claimed_at: float) -> float | None:

@@ -18,13 +18,14 @@ from messaging.domain.answers import (
 )
 from messaging.domain.job import Sid
 from messaging.domain.wording import hide_numbers
-from messaging.twilio.code_table import OF_THE_RECIPIENT
-from messaging.twilio.codes import CODES, CONFIGURATION_WAIT, Code
+from messaging.twilio.code_table import OF_THE_RECIPIENT, OF_THE_SENDER
+from messaging.twilio.codes import CODES, REFUSED_WAIT, Code
 from messaging.twilio.stages import Stage
 
-UNREACHABLE_WAIT: Final = timedelta(seconds=30)
+UNREACHABLE_WAIT: Final = timedelta(seconds=10)
 """After a failed lookup, connect or TLS. It costs no retry: nothing was attempted, and an outage
-of an hour must not use up the retries of every text."""
+of an hour must not use up the retries of every text. While most connections fail the breaker keeps
+the text for longer."""
 CROWDED_WAIT: Final = timedelta(seconds=2)
 """After a 429 without Retry-After. It is about concurrent requests, which end in seconds."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -126,7 +127,7 @@ def _rejected(status: int, said: Mapping[str, object]) -> Rejected:
         code=number,
         message=_message(said) or f"HTTP {status}: {advice}.",
         fault=Fault.CONFIGURATION if ours else Fault.MESSAGE,
-        wait=CONFIGURATION_WAIT if ours else None,
+        wait=REFUSED_WAIT if ours else None,
         alert=True,
         pauses=ours,
     )
@@ -141,6 +142,7 @@ def _by_code(code: Code, said: Mapping[str, object]) -> Rejected:
         opt_out=code.opt_out,
         alert=code.alert,
         pauses=code.fault is Fault.CONFIGURATION and code.number not in OF_THE_RECIPIENT,
+        of_sender=code.number in OF_THE_SENDER,
     )
 
 

@@ -79,7 +79,16 @@ CONFIGURATION: Final[Meanings] = {
 """Our account or sender is wrong: every text would be refused, so sending pauses."""
 
 OF_THE_RECIPIENT: Final = frozenset({21606, 21608, 21659, 21703, 30024})
-"""Those of them that hold for some recipients only: they must not stop the texts of others."""
+"""Those of them that may hold for some recipients only: one must not stop the texts of others."""
+
+OF_THE_ACCOUNT: Final = frozenset({10001, 20003, 20005, 20403, 20404, 21609, 30002})
+"""Those of them that another sender of ours would meet with, too."""
+
+OF_THE_SENDER: Final = frozenset(
+    (CONFIGURATION.keys() - OF_THE_ACCOUNT - OF_THE_RECIPIENT) | {21606, 21659}
+)
+"""Those of them that another sender would not. Two may be about the recipient, too: they tell
+against the sender where most texts are refused with them."""
 
 BACK_PRESSURE: Final[Meanings] = {
     21611: "Our number has ten hours of texts waiting at Twilio.",

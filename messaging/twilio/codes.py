@@ -15,7 +15,10 @@ from messaging.domain.answers import Fault
 from messaging.twilio import code_table
 
 CONFIGURATION_WAIT: Final = timedelta(minutes=5)
-"""How long a text waits before it is tried again while our account or sender is wrong."""
+"""How long a text waits before it is tried again that our sender cannot send to this recipient."""
+REFUSED_WAIT: Final = timedelta(seconds=10)
+"""Where every text would be refused: the breaker keeps it for as long as that is so, and it must
+not wait long once that is over."""
 PRESSURE_WAIT: Final = timedelta(minutes=1)
 """How long a text waits while one of Twilio's queues is full."""
 DAILY_WAIT: Final = timedelta(hours=1)
@@ -84,7 +87,7 @@ def _configuration(number: int, meaning: str) -> Code:
         number=number,
         meaning=meaning,
         fault=Fault.CONFIGURATION,
-        wait=CONFIGURATION_WAIT,
+        wait=CONFIGURATION_WAIT if number in code_table.OF_THE_RECIPIENT else REFUSED_WAIT,
         alert=True,
     )
 

@@ -25,7 +25,7 @@ from messaging.settings import Settings
 from messaging.twilio import checks, classify, history, questions, sockets
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
-from messaging.twilio.codes import CONFIGURATION_WAIT
+from messaging.twilio.codes import REFUSED_WAIT
 from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
@@ -206,7 +206,7 @@ def _misconfigured(reason: str) -> Rejected:
         code=None,
         message=reason,
         fault=Fault.CONFIGURATION,
-        wait=CONFIGURATION_WAIT,
+        wait=REFUSED_WAIT,
         alert=True,
         pauses=True,
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from threading import Event
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from prometheus_client import CONTENT_TYPE_LATEST
 from redis.asyncio import Redis
 from starlette.requests import Request
@@ -44,6 +45,7 @@ def build(settings: Settings) -> FastAPI:
     rt = runtime.build(settings)
     texts = Collector(_keeper(pool))
     webhook = inbound_webhook.InboundWebhook(rt, texts, meters)
+    breakers = rt.throttle.breakers.keys
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -71,8 +73,8 @@ def build(settings: Settings) -> FastAPI:
     app.add_route(inbound_webhook.PATH, webhook.answer, methods=["POST"])
     app.add_route("/livez", _alive, methods=["GET"])
     app.add_route("/healthz", _alive, methods=["GET"])
-    app.add_route("/readyz", _ready(pool, redis), methods=["GET"])
-    app.add_route("/metrics", _metrics(meters, Scrape(settings)), methods=["GET"])
+    app.add_route("/readyz", _ready(pool, redis, breakers), methods=["GET"])
+    app.add_route("/metrics", _metrics(meters, Scrape(settings), redis, breakers), methods=["GET"])
     return app
 
 
@@ -125,23 +127,30 @@ async def _alive(_request: Request) -> Response:
     return PlainTextResponse("alive\n")
 
 
-def _ready(pool: health.Pool, redis: Redis) -> Endpoint:
+def _ready(pool: health.Pool, redis: Redis, breakers: Sequence[str]) -> Endpoint:
     async def ready(_request: Request) -> Response:
-        parts, firing, stopped = await asyncio.gather(
-            health.parts(pool, redis), health.alerts(pool), health.stops(pool)
+        parts, firing, stopped, known = await asyncio.gather(
+            health.parts(pool, redis),
+            health.alerts(pool),
+            health.stops(pool),
+            health.breakers(redis, breakers),
         )
         is_ready = all(part.ok for part in parts)
-        told = {"parts": [asdict(part) for part in parts], "alerts": firing, "stopped": stopped}
-        return JSONResponse(
-            {"ready": is_ready, **told},
-            status_code=200 if is_ready else 503,
-        )
+        body = {
+            "ready": is_ready,
+            "parts": [asdict(part) for part in parts],
+            "alerts": firing,
+            "stopped": stopped,
+            "breakers": known,
+        }
+        return JSONResponse(jsonable_encoder(body), status_code=200 if is_ready else 503)
 
     return ready
 
 
-def _metrics(meters: Meters, scrape: Scrape) -> Endpoint:
+def _metrics(meters: Meters, scrape: Scrape, redis: Redis, breakers: Sequence[str]) -> Endpoint:
     async def metrics(_request: Request) -> Response:
-        return Response(exposition(meters, await scrape.read()), media_type=CONTENT_TYPE_LATEST)
+        figures, known = await asyncio.gather(scrape.read(), health.breakers(redis, breakers))
+        return Response(exposition(meters, figures, known), media_type=CONTENT_TYPE_LATEST)
 
     return metrics

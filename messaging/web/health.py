@@ -1,6 +1,7 @@
 """Whether this process can do its work: the parts that it needs, each with a sentence."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -12,8 +13,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from messaging.domain.standing import Standing
 from messaging.postgres.migrate import all_migrations
 from messaging.postgres.named import query
+from messaging.redis.breaker import questions, standings
 
 _PATIENCE = 3.0
 
@@ -54,10 +57,20 @@ async def stops(pool: Pool) -> list[str] | None:
     return [what for (what,) in rows]
 
 
+async def breakers(redis: Redis, keys: Sequence[str]) -> list[Standing] | None:
+    """How the breakers stand, which makes no process less ready; None where Redis is away."""
+    try:
+        async with asyncio.timeout(_PATIENCE), redis.pipeline(transaction=False) as pipe:
+            return standings(await questions(pipe, keys).execute())
+    except (RedisError, OSError, TimeoutError):
+        return None
+
+
 def redis_client(url: str) -> Redis:
     """A client that gives up after three seconds instead of trying again."""
     return Redis.from_url(
         url,
+        decode_responses=True,
         socket_timeout=_PATIENCE,
         socket_connect_timeout=_PATIENCE,
         retry=Retry(NoBackoff(), 0),

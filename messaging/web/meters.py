@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from messaging.domain.alerts import Name
 from messaging.domain.keywords import Word
+from messaging.domain.standing import Standing
 from messaging.postgres.figures import Figures
 from messaging.postgres.messages import Recorded
 from messaging.postgres.reading import Seen
@@ -57,18 +58,23 @@ class Meters:
         self._receipts.labels("lost").inc()
 
 
-def exposition(meters: Meters, seen: Seen[Figures] | None) -> bytes:
-    """All metrics in Prometheus' text format; without figures, Postgres did not answer."""
+def exposition(
+    meters: Meters, seen: Seen[Figures] | None, breakers: Sequence[Standing] | None
+) -> bytes:
+    """All metrics in Prometheus' text format; without figures, Postgres did not answer, and
+    without breakers, Redis did not.
+    """
     registry = CollectorRegistry()
-    registry.register(_Gauges(seen))
+    registry.register(_Gauges(seen, breakers))
     return generate_latest(meters.registry) + generate_latest(registry)
 
 
 class _Gauges(Collector):
     """The figures as gauges, for one scrape."""
 
-    def __init__(self, seen: Seen[Figures] | None) -> None:
+    def __init__(self, seen: Seen[Figures] | None, breakers: Sequence[Standing] | None) -> None:
         self._seen = seen
+        self._breakers = breakers
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         seen = self._seen
@@ -88,6 +94,8 @@ class _Gauges(Collector):
             yield _recent(figures)
             yield from _watched(figures)
             yield from _guarded(figures)
+        if self._breakers is not None:
+            yield from _stopped(self._breakers)
 
 
 def _waiting(figures: Figures) -> Iterator[GaugeMetricFamily]:
@@ -165,3 +173,24 @@ def _guarded(figures: Figures) -> Iterator[GaugeMetricFamily]:
         counted.add_metric([one.span, "segments"], one.segments)
         counted.add_metric([one.span, "usd"], float(one.usd))
     yield counted
+
+
+def _stopped(breakers: Sequence[Standing]) -> Iterator[GaugeMetricFamily]:
+    opened = GaugeMetricFamily(
+        "messaging_breaker_open", "1 while nothing is sent, because it would fail.", labels=["of"]
+    )
+    since = GaugeMetricFamily(
+        "messaging_breaker_opened_timestamp_seconds", "When it opened.", labels=["of"]
+    )
+    probe = GaugeMetricFamily(
+        "messaging_breaker_probe_timestamp_seconds", "When it is tried again.", labels=["of"]
+    )
+    for one in breakers:
+        opened.add_metric([one.scope], float(one.is_open))
+        if one.since:
+            since.add_metric([one.scope], one.since.timestamp())
+        if one.next_probe:
+            probe.add_metric([one.scope], one.next_probe.timestamp())
+    yield opened
+    yield since
+    yield probe

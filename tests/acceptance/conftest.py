@@ -62,7 +62,9 @@ WORKERLESS = Shape(
     workers=0,
     environment={**SMALL_CHUNKS, **SOME_SECONDS, "TWILIO_RATE_LIMIT_PER_SECOND": "50"},
 )
-NATIVE = Shape(environment={**SHORT_LEASES, "TWILIO_NATIVE_SCHEDULING": "true"})
+NEVER_STOPPED = {"MESSAGING_BREAKER_VOLUME": "100000"}
+"""Where Twilio fails for nearly every text, and on purpose."""
+NATIVE = Shape(environment={**SHORT_LEASES, **NEVER_STOPPED, "TWILIO_NATIVE_SCHEDULING": "true"})
 PATIENT = Shape(
     workers=2,
     environment={**SMALL_CHUNKS, **FEW_THREADS, **NEVER_TOO_LATE},

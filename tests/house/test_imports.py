@@ -27,6 +27,7 @@ HEIGHT = {
     "consenting": 1.7,
     "timing": 1.7,
     "guarding": 1.7,
+    "breaking": 1.7,
     "operating": 1.7,
     "settings": 2,
     "events": 2,

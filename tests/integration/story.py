@@ -10,8 +10,10 @@ from messaging import bridge, delivery
 from messaging.delivery import Delivered
 from messaging.domain.entries import Hint
 from messaging.domain.job import Lane
+from messaging.domain.verdict import Scope, Verdict
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Kind, Rule
+from messaging.redis.throttle import Throttle
 from messaging.runtime import Runtime
 
 TO = "+15555550100"
@@ -95,3 +97,23 @@ def in_doubt(
 def end_leases(db: Connection[TupleRow]) -> None:
     """Lets the leases of all entries run out."""
     db.execute("update pgmq.q_sms_queue set vt = clock_timestamp()")
+
+
+def stopped(rt: Runtime) -> dict[str, str]:
+    """Which breakers are open, and why."""
+    return {one.scope: one.why for one in rt.throttle.breakers.standing() if one.is_open}
+
+
+def stop(throttle: Throttle, reason: str, scope: Scope = Scope.ACCOUNT) -> None:
+    """Twilio refuses our account, or our sender, for this reason."""
+    passage = throttle.take([1], Lane.NORMAL).passage
+    of_account = scope is Scope.ACCOUNT
+    verdict = Verdict(
+        account=not of_account, sender=None if of_account else False, at_once=True, reason=reason
+    )
+    throttle.breakers.note(passage, [verdict])
+
+
+def forget(throttle: Throttle) -> None:
+    """Redis forgets the breakers."""
+    throttle._redis.delete(*throttle.breakers.keys)

@@ -26,7 +26,7 @@ from messaging.settings import load
 from tests.integration.command_line import CommandLine
 from tests.integration.databases import force
 from tests.integration.receiver import Receiver, receiving
-from tests.integration.story import insert
+from tests.integration.story import forget, insert, stop
 
 Database = Connection[TupleRow]
 AT_ONCE = {
@@ -107,9 +107,9 @@ def nobody(db: Database, _rt: Runtime) -> Iterator[None]:
 
 @contextmanager
 def sending_paused(_db: Database, rt: Runtime) -> Iterator[None]:
-    rt.throttle.pause(timedelta(seconds=60), "The account of +15555550100 is suspended.")
+    stop(rt.throttle, "The account of +15555550100 is suspended.")
     yield
-    rt.throttle.pause(timedelta(milliseconds=1), "")
+    forget(rt.throttle)
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def stopped(db: Database, _rt: Runtime) -> Iterator[None]:
 WRONG: Mapping[str, tuple[Any, str, str]] = {
     "beat is silent": (silent, "silent", "beat"),
     "there is no bridge": (nobody, "silent", "bridge"),
-    "sending is paused": (sending_paused, "sending_paused", ""),
+    "sending is paused": (sending_paused, "sending_paused", "account"),
     "a queue is deep": (queue_depth, "queue_depth", "urgent"),
     "a job waits for long": (queue_age, "queue_age", ""),
     "texts fail": (failure_rate, "failure_rate", ""),
@@ -225,7 +225,7 @@ def test_what_is_wrong_fires_once_and_is_resolved_once(
         assert [] == look_twice(rt)
     told = [(log["event"], log["name"], log["subject"]) for log in logs]
     assert [("alert_fired", name, subject), ("alert_resolved", name, subject)] == told
-    assert "+1555" not in str(logs)
+    assert "+15555550100" not in str(logs)
 
 
 def test_a_redis_that_does_not_answer_fires_and_says_nothing_of_what_it_would_know(
@@ -233,9 +233,9 @@ def test_a_redis_that_does_not_answer_fires_and_says_nothing_of_what_it_would_kn
 ) -> None:
     cut_off = make(REDIS_URL=f"redis://127.0.0.1:{any_free()}/0")
     with sending_paused(db, rt):
-        assert [("fired", "sending_paused", "")] == look_twice(rt)
+        assert [("fired", "sending_paused", "account")] == look_twice(rt)
         assert [("fired", "redis_away", "")] == look_twice(cut_off)
-    assert {("resolved", "redis_away", ""), ("resolved", "sending_paused", "")} == set(
+    assert {("resolved", "redis_away", ""), ("resolved", "sending_paused", "account")} == set(
         look_twice(rt)
     )
 
@@ -387,13 +387,16 @@ def test_a_webhook_is_told_signed_and_once_each(
     bodies = [json.loads(body) for _, body in receiver.got]
     assert ["firing", "resolved"] == [body["state"] for body in bodies]
     assert bodies[0] | {
-        "alert": "sending_paused", "subject": "", "value": 1.0, "what": "Sending is paused.",
+        "alert": "sending_paused", "subject": "account", "value": 1.0,
         "advice": ADVICE[Name.SENDING_PAUSED],
     } == bodies[0]  # fmt: skip
+    for body in bodies:
+        assert body["what"].startswith("Nothing is sent with our account. The account of +1555")
+        assert "is suspended. Since " in body["what"]
     assert {"id", "since", "at"} == bodies[0].keys() - {
         "alert", "subject", "state", "value", "what", "advice",
     }  # fmt: skip
-    assert "+1555" not in str(receiver.got)
+    assert "+15555550100" not in str(receiver.got)
     for header, body in receiver.got:
         time, _, signed = header.partition(",")
         expected = hmac.new(

@@ -58,7 +58,7 @@ def test_a_broker_elsewhere_has_not_forgotten_what_our_redis_has(
     environment: dict[str, str],
 ) -> None:
     rt = runtime.build(load({**environment, "MESSAGING_BROKER_URL": "amqp://localhost"}))
-    assert not rt.throttle.has_forgotten(Lane.NORMAL)
+    assert not rt.throttle.outlook(Lane.NORMAL).emptied
     rt.close()
 
 

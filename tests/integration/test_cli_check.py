@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -21,6 +20,7 @@ from messaging.local.processes import BEAT, BRIDGE, WORKER, Command
 from messaging.redis.throttle import Throttle
 from messaging.settings import Settings, load
 from tests.integration.command_line import CommandLine, Ran
+from tests.integration.story import stop
 
 Database = Connection[TupleRow]
 PARTS = [
@@ -87,7 +87,7 @@ def test_each_trouble_is_told_with_what_to_do(
     messaging.set(TWILIO_MESSAGING_SERVICE_SID="MG" + "0" * 32)
     db.execute("select pgmq.send('sms_dlq', '{}')")
     throttle = Throttle(settings)
-    throttle.pause(timedelta(seconds=30), "The account is suspended.")
+    stop(throttle, "The account of +15555550100 is suspended.")
     throttle.close()
     ran = messaging("check", "--json")
     found = findings(ran)
@@ -98,7 +98,11 @@ def test_each_trouble_is_told_with_what_to_do(
         "queues": "warning",
     } == states(ran)
     assert "urgent 0, normal 0, dead 1" == found["queues"]["what"]
-    assert "Paused: The account is suspended." == found["sending"]["what"]
+    said = found["sending"]["what"]
+    assert said.startswith("Nothing is sent with our account. The account of ")
+    assert "is suspended. Since " in said
+    assert "it is tried again at " in said
+    assert "+15555550100" not in said
     assert "MG" + "0" * 32 in found["sender"]["what"]
     for name, command in (("workers", WORKER), ("bridge", BRIDGE), ("beat", BEAT)):
         assert f"Start one: {command.line}" == found[name]["advice"]

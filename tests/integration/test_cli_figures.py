@@ -5,9 +5,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from messaging.domain.verdict import Scope
 from messaging.local.ports import any_free
+from messaging.redis.throttle import Throttle
+from messaging.settings import Settings
 from tests.integration.command_line import CommandLine
-from tests.integration.story import insert
+from tests.integration.story import insert, stop
 
 Database = Connection[TupleRow]
 
@@ -41,6 +44,20 @@ def test_queues_show_what_waits_in_each(
     }
 
 
+def test_queues_say_why_nothing_is_sent(messaging: CommandLine, settings: Settings) -> None:
+    assert "Nothing is sent" not in messaging("queues").out
+    throttle = Throttle(settings)
+    stop(throttle, "21660: The number +15555550100 is another account's", Scope.SENDER)
+    throttle.close()
+    account, sender = messaging("queues", "--json").json["breakers"]
+    assert (False, True) == (account["is_open"], sender["is_open"])
+    assert sender["since"] < sender["next_probe"]
+    told = " ".join(messaging("queues").out.split())
+    assert "Nothing is sent with our sender. 21660: The number +1555" in told
+    assert "it is tried again at" in told
+    assert "+15555550100" not in told + str(sender)
+
+
 def test_empty_queues_are_shown_as_such(messaging: CommandLine) -> None:
     ran = messaging("queues")
     assert 0 == ran.code
@@ -51,7 +68,7 @@ def test_queues_are_shown_without_a_broker(messaging: CommandLine, db: Database)
     insert(db)
     messaging.set(REDIS_URL=f"redis://:s3cret@127.0.0.1:{any_free()}/0")
     ran = messaging("queues", "--json")
-    assert (0, None) == (ran.code, ran.json["celery"])
+    assert (0, None, None) == (ran.code, ran.json["celery"], ran.json["breakers"])
     told = messaging("queues")
     assert "pending" in told.out
     assert told.err.startswith("! Celery's broker at 127.0.0.1:")

@@ -22,7 +22,7 @@ from messaging.postgres import jobs
 from messaging.runtime import Runtime
 from messaging.settings import load
 from messaging.steps.sending import send_claims
-from tests.integration.story import entries, insert, kinds, row, take, work
+from tests.integration.story import entries, insert, kinds, row, stopped, take, work
 
 Database = Connection[TupleRow]
 
@@ -198,9 +198,9 @@ def test_twilio_that_refuses_even_single_requests_pauses_sending_for_as_long_as_
     twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS, retry_after=30))
     for n in range(2):
         id = insert(db, message_content=f"n {n}")
-        assert (None, Counter({"retrying": 1})) == (rt.throttle.paused(), work(rt).outcomes)
+        assert ({}, Counter({"retrying": 1})) == (stopped(rt), work(rt).outcomes)
     assert (1, 0) == (row(db, id).attempt, row(db, id).retry_count)
-    assert rt.throttle.paused()
+    assert ["account"] == list(stopped(rt))
     id = insert(db, message_content="It waits")
     assert 1 == work(rt).put_off
     assert 0 == row(db, id).attempt
@@ -282,7 +282,7 @@ def test_a_sender_that_cannot_reach_one_recipient_does_not_stop_the_rest(
     twilio.faults.add(Rule(kind=Kind.REJECT, code=21703, count=1))
     insert(db)
     assert Counter({"retrying": 1}) == work(rt).outcomes
-    assert rt.throttle.paused() is None
+    assert {} == stopped(rt)
     insert(db)
     assert Counter({"sent": 1}) == work(rt).outcomes
 
@@ -291,9 +291,11 @@ def test_an_unreachable_twilio_pauses_sending_for_a_moment(
     environment: dict[str, str], db: Database
 ) -> None:
     rt = runtime.build(load({**environment, "TWILIO_API_BASE_URL": "http://127.0.0.1:9"}))
-    insert(db)
-    work(rt)
-    assert rt.throttle.paused()
+    for n in range(12):
+        insert(db, message_content=f"n {n}")
+    done = work(rt)
+    assert (Counter({"retrying": 10}), 2) == (done.outcomes, done.put_off), "one by one"
+    assert ["account"] == list(stopped(rt))
     rt.close()
 
 

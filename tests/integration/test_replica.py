@@ -136,7 +136,8 @@ def test_the_check_looks_at_the_replica(messaging: CommandLine) -> None:
 
 
 def scraped(environment: dict[str, str]) -> str:
-    return exposition(Meters(), asyncio.run(Scrape(load(environment)).read())).decode()
+    seen = asyncio.run(Scrape(load(environment)).read())
+    return exposition(Meters(), seen, None).decode()
 
 
 def test_metrics_are_the_replicas_and_say_how_old_they_are(

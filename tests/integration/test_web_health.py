@@ -1,5 +1,6 @@
 """The web process without its database, with it, and when it comes back."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from messaging.domain.verdict import Scope
 from messaging.local.ports import any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import wait_until
 from messaging.postgres.migrate import migrate
+from messaging.redis.throttle import Throttle
+from messaging.settings import load
+from tests.integration.story import stop
 from tests.integration.web_server import PUBLIC, Web, web_process
 
 FORM = [("MessageSid", "SM" + "e" * 32), ("MessageStatus", "sent")]
@@ -35,7 +40,34 @@ REDIS = part("redis", True, "Redis answers.")
 def test_a_process_with_all_its_parts_is_ready(web: Web) -> None:
     answer = web.get("/readyz")
     assert answer.status == 200
-    assert {"ready": True, "parts": [DATABASE, REDIS], "alerts": 0, "stopped": []} == answer.json
+    closed = [
+        {"scope": scope, "is_open": False, "why": "", "since": None, "next_probe": None}
+        for scope in Scope
+    ]
+    assert {
+        "ready": True, "parts": [DATABASE, REDIS], "alerts": 0, "stopped": [], "breakers": closed
+    } == answer.json  # fmt: skip
+
+
+def test_a_breaker_that_is_open_is_told_and_makes_no_process_less_ready(
+    web: Web, database_url: str, redis_url: str
+) -> None:
+    throttle = Throttle(load({**SIGNED, "DATABASE_URL": database_url, "REDIS_URL": redis_url}))
+    stop(throttle, "20003: Authenticate")
+    throttle.close()
+    answer = web.get("/readyz")
+    account, sender = json.loads(answer.text)["breakers"]
+    assert (200, True, False) == (answer.status, account["is_open"], sender["is_open"])
+    assert "20003: Authenticate" == account["why"]
+    assert account["since"] < account["next_probe"]
+    lines = web.get("/metrics").text.splitlines()
+    assert 'messaging_breaker_open{of="account"} 1.0' in lines
+    assert 'messaging_breaker_open{of="sender"} 0.0' in lines
+    times = [line.split()[0] for line in lines if "messaging_breaker" in line and "{" in line]
+    assert {
+        'messaging_breaker_opened_timestamp_seconds{of="account"}',
+        'messaging_breaker_probe_timestamp_seconds{of="account"}',
+    } < set(times)
 
 
 def test_metrics_show_the_installation(web: Web, db: Connection[TupleRow]) -> None:

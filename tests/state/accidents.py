@@ -41,9 +41,9 @@ class Accidents(Run):
         acts[what]()
 
     def _redis_is_wiped(self) -> None:
-        """Celery has nothing left, and no pause is in force."""
+        """Celery has nothing left, and nothing is known of the breakers."""
         self.hints.clear()
-        self.world.forget_pauses()
+        self.world.forget_breakers()
 
     def _delete_an_entry(self, lane: Lane, which: int) -> None:
         """Leased or not."""

@@ -87,7 +87,7 @@ class Ends(Callers):
             ledger.arrive(0)
         ledger.behave([Reaction.ACCEPTED])
         self.world.advance(seconds)
-        self.world.forget_pauses()
+        self.world.forget_breakers()
         for flight in self.flights:
             if flight.answer:
                 self.settle(flight, flight.answer)

@@ -36,8 +36,8 @@ class Upkeep(Run):
     ) -> None:
         """For everybody; then some of those look that beat wakes up."""
         self.world.advance(seconds)
-        if seconds > 30:
-            self.world.forget_pauses()
+        if seconds >= 10:
+            self.world.forget_breakers()
         self.world.ledger.behave(mood=mood, meanwhile=self.meanwhile(meanwhile))
         for verb in _VERBS[looks]:
             self._look(verb, trouble)

@@ -128,10 +128,10 @@ class World:
         self.db.execute("select watch.reset()")
         self.clock.reset()
         self.ledger.reset(skew=skew)
-        self.forget_pauses()
+        self.forget_breakers()
 
-    def forget_pauses(self) -> None:
-        """Redis is emptied: no pause is in force any more."""
+    def forget_breakers(self) -> None:
+        """Redis is emptied: no breaker is open any more."""
         self._redis.flushdb()
 
     def advance(self, seconds: float) -> None:
@@ -184,6 +184,9 @@ def _settings(database_url: str, redis_url: str) -> Settings:
             "TWILIO_AUTH_TOKEN": "a" * 32,
             "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0" * 32,
             "TWILIO_NATIVE_SCHEDULING": "true",
+            # Redis's clock is not the one that a run puts forward.
+            "MESSAGING_BREAKER_FIRST_WAIT": "0.05",
+            "MESSAGING_BREAKER_LONGEST_WAIT": "0.05",
         }
     )
 

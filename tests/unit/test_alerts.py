@@ -50,7 +50,7 @@ TOLD, TOLD_CALM = alert(age=300, is_told=True), alert(age=300, seen=60, is_told=
     ("known", "value", "expected"),
     [
         (None, 2.9, []),
-        (None, 3.0, [Began(name="held", subject="", value=3.0)]),
+        (None, 3.0, [Began(reading=Reading(name="held", subject="", value=3.0))]),
         (None, None, []),
         (YOUNG, 4.0, [Seen(alert=YOUNG, value=4.0)]),
         (OLD, 4.0, [Fired(alert=OLD, value=4.0)]),

@@ -16,8 +16,14 @@ from messaging.domain.answers import (
 )
 from messaging.domain.job import Sid
 from messaging.twilio import classify
-from messaging.twilio.code_table import OF_THE_RECIPIENT
-from messaging.twilio.codes import CODES, CONFIGURATION_WAIT, DAILY_WAIT, PRESSURE_WAIT
+from messaging.twilio.code_table import OF_THE_RECIPIENT, OF_THE_SENDER
+from messaging.twilio.codes import (
+    CODES,
+    CONFIGURATION_WAIT,
+    DAILY_WAIT,
+    PRESSURE_WAIT,
+    REFUSED_WAIT,
+)
 from messaging.twilio.stages import Stage
 
 SID = "SM" + "0a" * 16
@@ -195,13 +201,20 @@ def test_a_known_code_carries_its_consequences(code: object) -> None:
         opt_out=known.opt_out,
         alert=known.alert,
         pauses=known.fault is Fault.CONFIGURATION and known.number not in OF_THE_RECIPIENT,
+        of_sender=known.number in OF_THE_SENDER,
     )
     assert expected == answer
 
 
 @pytest.mark.parametrize(
     "code, expected",
-    [(21211, None), (20003, CONFIGURATION_WAIT), (21611, PRESSURE_WAIT), (63038, DAILY_WAIT)],
+    [
+        (21211, None),
+        (20003, REFUSED_WAIT),
+        (21606, CONFIGURATION_WAIT),
+        (21611, PRESSURE_WAIT),
+        (63038, DAILY_WAIT),
+    ],
 )
 def test_how_long_a_refused_text_waits(code: int, expected: timedelta | None) -> None:
     answer = classify.answer(400, {}, error(code))

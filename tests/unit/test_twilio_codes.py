@@ -118,3 +118,14 @@ def test_what_a_callback_with_a_code_leads_to(code: int | None) -> None:
 )
 def test_what_carriers_report_leads_to_this(code: int, again: bool, dead: bool) -> None:
     assert (again, dead) == (carrier_wait(code) is not None, takes_no_texts(code))
+
+
+def test_what_is_our_configurations_is_the_accounts_or_the_senders_or_a_recipients() -> None:
+    sets = (
+        code_table.OF_THE_ACCOUNT,
+        code_table.OF_THE_SENDER - code_table.OF_THE_RECIPIENT,
+        code_table.OF_THE_RECIPIENT,
+    )
+    assert sorted(code_table.CONFIGURATION) == sorted(code for codes in sets for code in codes)
+    assert {20003, 20005} <= code_table.OF_THE_ACCOUNT
+    assert {21606, 21659, 21660} <= code_table.OF_THE_SENDER

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from messaging.commands import broker
+from messaging.commands.breakers import sentences
 from messaging.commands.broker import Nodes
 from messaging.commands.checks.finding import Finding, State, ok, skipped, trouble
+from messaging.domain.standing import Standing
 from messaging.domain.wording import count, hide_numbers, plain
 from messaging.errors import Unreachable
 from messaging.local.processes import BEAT, BRIDGE, WORKER, Command
@@ -25,7 +27,7 @@ def _redis(settings: Settings) -> list[Finding]:
     url = settings.redis_url.get_secret_value()
     throttle = Throttle(settings)
     try:
-        version, paused = throttle.ping(), throttle.paused()
+        version, known = throttle.ping(), throttle.breakers.standing()
     except RedisError as error:
         said = plain(str(error)).rstrip(".")
         what = f"Redis at {broker.place(url)} does not answer: {said}."
@@ -35,15 +37,16 @@ def _redis(settings: Settings) -> list[Finding]:
         ]
     finally:
         throttle.close()
-    return [ok("redis", f"{version} at {broker.place(url)}"), _sending(settings, paused)]
+    return [ok("redis", f"{version} at {broker.place(url)}"), _sending(settings, known)]
 
 
-def _sending(settings: Settings, paused: str | None) -> Finding:
-    if paused:
+def _sending(settings: Settings, known: Sequence[Standing]) -> Finding:
+    stopped = sentences(known)
+    if stopped:
         return trouble(
             "sending",
-            f"Paused: {hide_numbers(paused)}",
-            "Texts wait until this is put right; it is tried again every half minute.",
+            hide_numbers(" ".join(stopped)),
+            "Texts wait until this is put right; then they go out by themselves.",
         )
     rate = settings.sends_per_second
     unit = settings.rate_limit_unit.value

@@ -86,7 +86,7 @@ group by kind.role
 
 -- name: known
 -- All that is wrong or was a short while ago, and the time.
-select name, subject, since, seen_at, fired_at, value
+select name, subject, since, seen_at, fired_at, value, detail
 from messaging.alerts
 order by name, subject
 
@@ -96,28 +96,29 @@ select clock_timestamp()
 
 -- name: begin_alert
 -- Notes what is wrong for the first time; nothing where somebody has.
-insert into messaging.alerts (name, subject, since, seen_at, value)
-values (%(name)s, %(subject)s, %(now)s, %(now)s, %(value)s)
+insert into messaging.alerts (name, subject, since, seen_at, value, detail)
+values (%(name)s, %(subject)s, %(now)s, %(now)s, %(value)s, %(detail)s)
 on conflict do nothing
 
 -- name: see_alert
 -- Notes that it is still wrong.
 update messaging.alerts
-set seen_at = %(now)s, value = %(value)s
+set seen_at = %(now)s, value = %(value)s, detail = %(detail)s
 where name = %(name)s and subject = %(subject)s and since = %(since)s
 
 -- name: fire_alert
 -- Lets an alert fire and leaves the news for each channel; no row where it has fired before.
 with fired as (
   update messaging.alerts
-  set fired_at = clock_timestamp(), seen_at = %(now)s, value = %(value)s
+  set
+    fired_at = clock_timestamp(), seen_at = %(now)s, value = %(value)s, detail = %(detail)s
   where
     name = %(name)s and subject = %(subject)s and since = %(since)s and fired_at is null
   returning *
 ),
 noted as (
-  insert into messaging.alert_notices (channel, name, subject, state, value, since)
-  select channel, name, subject, 'firing', value, since
+  insert into messaging.alert_notices (channel, name, subject, state, value, since, detail)
+  select channel, name, subject, 'firing', value, since, detail
   from fired
   cross join unnest(%(channels)s::text[]) as channel
 )
@@ -133,8 +134,8 @@ with ended as (
   returning *
 ),
 noted as (
-  insert into messaging.alert_notices (channel, name, subject, state, value, since)
-  select channel, name, subject, 'resolved', %(value)s, since
+  insert into messaging.alert_notices (channel, name, subject, state, value, since, detail)
+  select channel, name, subject, 'resolved', %(value)s, since, detail
   from ended
   cross join unnest(%(channels)s::text[]) as channel
   where fired_at is not null
@@ -168,7 +169,7 @@ where id = (
   for update skip locked
 )
 returning
-  id, channel, name, subject, state, value, since, at, attempts,
+  id, channel, name, subject, state, value, since, at, attempts, detail,
   extract(epoch from clock_timestamp())::bigint as told_at
 
 -- name: drop_notice
