@@ -126,9 +126,7 @@ def prepare(
 
     Raises Refused with the first thing that is wrong, in a sentence that says what to do.
     """
-    phone = normalise(fields.text(draft.to, "to"), default_region)
-    if why_not := destinations.why_not(phone):
-        raise Refused(why_not)
+    phone = _recipient(draft, default_region, destinations)
     content = _content(draft, template)
     size = count(content.text)
     clock = wall_clock(phone, draft.time_zone, draft.local_time)
@@ -164,13 +162,18 @@ def prepare(
 
 
 def priority_for(due_in: timedelta) -> int:
-    """The priority of a reminder by the time left: 10 below an hour, 5 below a day, else 1.
-
-    The original architecture's calculatePriority; what is overdue counts as below an hour.
-    """
+    """The priority of a reminder by the time left: 10 below an hour, 5 below a day, else 1, as in
+    the original architecture's calculatePriority."""
     if due_in < timedelta(hours=1):
         return 10
     return 5 if due_in < timedelta(hours=24) else 1
+
+
+def _recipient(draft: Draft, default_region: str | None, destinations: Destinations) -> Phone:
+    phone = normalise(fields.text(draft.to, "to"), default_region)
+    if why_not := destinations.why_not(phone):
+        raise Refused(why_not)
+    return phone
 
 
 def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
@@ -185,10 +188,8 @@ def _content(draft: Draft, template: TemplateSource | None) -> Rendered:
     if not body.strip() and not media_urls:
         raise Refused("The text is empty: give a body, a template or media_urls.")
     if len(body) > MAX_BODY:
-        raise Refused(
-            f"The body has {len(body):,} characters: shorten it to {MAX_BODY:,} or fewer, "
-            "or split it."
-        )
+        shorter = f"shorten it to {MAX_BODY:,} or fewer, or split it."
+        raise Refused(f"The body has {len(body):,} characters: {shorter}")
     return Rendered(text=body, media_urls=media_urls)
 
 
