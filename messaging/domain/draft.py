@@ -108,8 +108,7 @@ class Prepared:
     encoding: Encoding
     segments: int
     """What Twilio is expected to charge: the parts of a text, or one message with media."""
-    own_category: Category | None = None
-    """The draft's own; `category` is that of the template where it has none."""
+    own_category: Category | None = None  # `category` is that of the template where it has none
     category: Category = Category.TRANSACTIONAL
     time_zone: str | None = None
     local_time: datetime | None = None
