@@ -1,17 +1,26 @@
 """The settings of consent: which words people may use, and who answers them."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from messaging.domain.inbound import Replies
+from messaging.domain.job import Category
 from messaging.domain.keywords import KEYWORDS, Keywords, Word, fold
 from messaging.setting_groups import named
 
 
 def _split(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+def _are_categories(words: str) -> str:
+    unknown = [word for word in _split(words) if word not in set(Category)]
+    if unknown:
+        raise ValueError(f"takes {', '.join(Category)}, and not {', '.join(unknown)[:60]}")
+    return words
 
 
 def _are_known(languages: str) -> str:
@@ -31,6 +40,11 @@ def _are_single(words: str) -> str:
 class ConsentSettings(BaseModel):
     """Consent."""
 
+    require_consent: Annotated[str, AfterValidator(_are_categories)] = Field(
+        "",
+        validation_alias=named("MESSAGING_REQUIRE_CONSENT"),
+        description="Categories whose texts need an opt-in on record: marketing, transactional.",
+    )
     keyword_languages: Annotated[str, AfterValidator(_are_known)] = Field(
         "en",
         validation_alias=named("MESSAGING_KEYWORD_LANGUAGES"),
@@ -64,6 +78,11 @@ class ConsentSettings(BaseModel):
         validation_alias=named("MESSAGING_HELP_REPLY"),
         description="What answers HELP, with `ours`.",
     )
+
+    @cached_property
+    def with_consent(self) -> frozenset[Category]:
+        """The categories whose texts need an opt-in on record."""
+        return frozenset(Category(word) for word in _split(self.require_consent))
 
     @property
     def keywords(self) -> Keywords:

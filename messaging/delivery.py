@@ -83,7 +83,7 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     destinations = rt.bounds.of(rt.db.connection)
     wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
-    claims, withheld = sift(claimed, rt.settings.quiet_hours, destinations)
+    claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
     rt.throttle.give_back(grant, _unused(hints, claims))
     breaking.probe(grant.passage)
 

@@ -71,7 +71,7 @@ def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
         write_before = rt.monotonic() + rt.settings.send_deadline
         found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
         claimed = with_standing(conn, found)
-    claims, withheld = sift(claimed, rt.settings.quiet_hours, destinations)
+    claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:
         settle(rt, withheld, queue=None)

@@ -23,6 +23,8 @@ from pydantic import (
 
 from messaging.breaking import BreakerSettings
 from messaging.consenting import ConsentSettings
+from messaging.domain.destinations import Destinations
+from messaging.domain.review import Rulebook
 from messaging.errors import Misconfigured
 from messaging.expiring import ExpirySettings
 from messaging.guarding import GuardSettings
@@ -151,6 +153,14 @@ class Settings(
     def lease(self) -> timedelta:
         """How long a job may stay in processing."""
         return timedelta(seconds=self.send_lease)
+
+    def rulebook(self, destinations: Destinations) -> Rulebook:
+        """The rules that a review asks, with where texts may go."""
+        return Rulebook(
+            quiet_hours=self.quiet_hours,
+            destinations=destinations,
+            with_consent=self.with_consent,
+        )
 
     def require_twilio(self) -> None:
         """Raise Misconfigured, naming all that is missing, unless texts could be sent."""

@@ -10,8 +10,9 @@ from datetime import date
 
 from messaging.domain.hours import Hours, Window
 
-REVIEWED = date(2026, 11, 29)
-"""When the sources were last compared with this table."""
+WRITTEN = date(2026, 11, 29)
+"""When this table was written, from what is commonly quoted of these laws. Nobody has compared it
+with their texts: whoever does so puts the date here, and says so in docs/how-to/quiet-hours.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from messaging.domain.consent import Consent, last_word
 from messaging.domain.destinations import ANYWHERE, Destinations
-from messaging.domain.job import Claim, Status
+from messaging.domain.job import Category, Claim, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.quiet_hours import QuietHours, Recipient
 
@@ -40,16 +40,23 @@ Objection = Expire | Suppress | Defer
 """What a rule may say against a send; None is that it has nothing against it."""
 
 
-def review(
-    claim: Claim, quiet_hours: QuietHours, destinations: Destinations = ANYWHERE
-) -> Objection | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rulebook:
+    """The rules of an installation. Texts of a category in `with_consent` need an opt-in."""
+
+    quiet_hours: QuietHours
+    destinations: Destinations = ANYWHERE
+    with_consent: frozenset[Category] = frozenset()
+
+
+def review(claim: Claim, rules: Rulebook) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
     return (
-        _opted_out(claim)
+        _without_consent(claim, rules.with_consent)
         or _too_late(claim)
         or _dead_number(claim)
-        or _out_of_bounds(claim, destinations)
-        or _at_quiet_hour(claim, quiet_hours)
+        or _out_of_bounds(claim, rules.destinations)
+        or _at_quiet_hour(claim, rules.quiet_hours)
     )
 
 
@@ -66,14 +73,12 @@ def withhold(claim: Claim, objection: Objection) -> Outcome:
             assert_never(objection)
 
 
-def sift(
-    claims: Sequence[Claim], quiet_hours: QuietHours, destinations: Destinations = ANYWHERE
-) -> tuple[list[Claim], list[Outcome]]:
+def sift(claims: Sequence[Claim], rules: Rulebook) -> tuple[list[Claim], list[Outcome]]:
     """Those of these claims that may be sent, and what the others come to."""
     passed: list[Claim] = []
     withheld: list[Outcome] = []
     for claim in claims:
-        objection = review(claim, quiet_hours, destinations)
+        objection = review(claim, rules)
         if objection is None:
             passed.append(claim)
         else:
@@ -81,10 +86,14 @@ def sift(
     return passed, withheld
 
 
-def _opted_out(claim: Claim) -> Objection | None:
-    if not claim.said or last_word(claim.said, claim.category) is not Consent.OPTED_OUT:
-        return None
-    return Suppress(rule="opt_out", reason="The recipient opted out.")
+def _without_consent(claim: Claim, needed: frozenset[Category]) -> Objection | None:
+    word = last_word(claim.said, claim.category) if claim.said else None
+    if word is Consent.OPTED_OUT:
+        return Suppress(rule="opt_out", reason="The recipient opted out.")
+    if word is None and claim.category in needed:
+        reason = f"A {claim.category} text needs an opt-in, and none is on record."
+        return Suppress(rule="consent", reason=reason)
+    return None
 
 
 def _too_late(claim: Claim) -> Objection | None:

@@ -147,3 +147,24 @@ def test_a_text_that_is_handed_over_to_twilio_is_reviewed_too(
     assert 0 == handover.hand_over(native)
     native.close()
     assert ("suppressed", []) == (row(db, id).status, list(twilio.ledger.outbound))
+
+
+def test_a_category_that_needs_an_opt_in_waits_for_none(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    rt = runtime.build(load({**environment, "MESSAGING_REQUIRE_CONSENT": "transactional"}))
+    unknown = insert(db)
+    known = insert(db, recipient_phone="+15555550101", message_content="known")
+    consent.record(
+        db,
+        Phone("+15555550101"),
+        Consent.OPTED_IN,
+        source="operator",
+        evidence=PROOF,
+        category="transactional",
+        by=None,
+    )
+    assert Counter({"suppressed": 1, "sent": 1}) == work(rt).outcomes
+    rt.close()
+    assert ("suppressed", "sent") == (row(db, unknown).status, row(db, known).status)
+    assert ["known"] == [message.body for message in twilio.ledger.outbound]

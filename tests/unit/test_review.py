@@ -6,9 +6,19 @@ from uuid import UUID
 
 import pytest
 
-from messaging.domain.job import TRANSITIONS, Claim, JobId, Phone, Status
+from messaging.domain.consent import Consent, Said
+from messaging.domain.job import TRANSITIONS, Category, Claim, JobId, Phone, Status
 from messaging.domain.quiet_hours import QuietHours
-from messaging.domain.review import Defer, Expire, Objection, Suppress, review, sift, withhold
+from messaging.domain.review import (
+    Defer,
+    Expire,
+    Objection,
+    Rulebook,
+    Suppress,
+    review,
+    sift,
+    withhold,
+)
 
 CLAIM = Claim(
     id=JobId(UUID(int=1)),
@@ -21,7 +31,7 @@ CLAIM = Claim(
     in_doubt_policy=None,
     doubt_resends=0,
 )
-LOUD = QuietHours(own={}, by_law=False)
+RULES = Rulebook(quiet_hours=QuietHours(own={}, by_law=False))
 SECOND = timedelta(seconds=1)
 OBJECTIONS: tuple[Objection, ...] = (
     Expire(reason="Too late."),
@@ -31,13 +41,13 @@ OBJECTIONS: tuple[Objection, ...] = (
 
 
 def test_a_number_that_takes_no_texts_is_spared() -> None:
-    objection = review(replace(CLAIM, dead_code=30006), LOUD)
+    objection = review(replace(CLAIM, dead_code=30006), RULES)
     assert isinstance(objection, Suppress)
     assert ("dead_number", True) == (objection.rule, "30006" in objection.reason)
 
 
 def test_a_text_without_a_deadline_may_go_out() -> None:
-    assert review(CLAIM, LOUD) is None
+    assert review(CLAIM, RULES) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_a_deadline_is_kept_to_the_instant(
     expires_in: timedelta, send_in: timedelta | None, goes_out: bool
 ) -> None:
     claim = replace(CLAIM, expires_in=expires_in, send_in=send_in)
-    assert goes_out is (review(claim, LOUD) is None)
+    assert goes_out is (review(claim, RULES) is None)
 
 
 @pytest.mark.parametrize("objection", OBJECTIONS, ids=lambda one: type(one).__name__)
@@ -78,6 +88,35 @@ def test_only_what_is_deferred_has_a_time() -> None:
 def test_claims_are_sifted_in_their_order() -> None:
     late = replace(CLAIM, id=JobId(UUID(int=2)), expires_in=-SECOND)
     other = replace(CLAIM, id=JobId(UUID(int=3)))
-    claims, withheld = sift([CLAIM, late, other], LOUD)
+    claims, withheld = sift([CLAIM, late, other], RULES)
     assert [CLAIM, other] == claims
     assert [late.id] == [outcome.job_id for outcome in withheld]
+
+
+@pytest.mark.parametrize(
+    ("category", "said", "rule"),
+    [
+        (Category.TRANSACTIONAL, None, None),
+        (Category.MARKETING, None, "consent"),
+        (Category.MARKETING, Said(category="all", state=Consent.OPTED_IN, event_id=1), None),
+        (Category.MARKETING, Said(category="marketing", state=Consent.OPTED_IN, event_id=1), None),
+        (
+            Category.MARKETING,
+            Said(category="transactional", state=Consent.OPTED_IN, event_id=1),
+            "consent",
+        ),
+        (Category.MARKETING, Said(category="all", state=Consent.OPTED_OUT, event_id=1), "opt_out"),
+        (
+            Category.TRANSACTIONAL,
+            Said(category="marketing", state=Consent.OPTED_OUT, event_id=1),
+            None,
+        ),
+    ],
+)
+def test_a_category_may_need_an_opt_in(
+    category: Category, said: Said | None, rule: str | None
+) -> None:
+    rules = replace(RULES, with_consent=frozenset({Category.MARKETING}))
+    claim = replace(CLAIM, category=category, said=(said,) if said else ())
+    objection = review(claim, rules)
+    assert rule == (objection.rule if isinstance(objection, Suppress) else None)
