@@ -51,6 +51,18 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """What waits, what a person has stopped, what Twilio takes a second, and how many processes of
+    each kind give signs of life."""
+
+    waiting: Mapping[str, Waiting]
+    queues: Mapping[str, Depth]
+    stops: Sequence[Stop]
+    sent_per_second: float
+    alive: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
     """What the server calls itself; `pgmq` is None where it is missing."""
 
@@ -85,6 +97,23 @@ def read(conn: Postgres) -> Figures:
         silences=alerts.silences(conn),
         stops=guards.active_stops(conn),
         counts=guards.counts(conn),
+    )
+
+
+def read_queues(conn: Postgres, silence: float) -> Queues:
+    """What waits and how fast it goes: little work, so that it can be asked each second.
+
+    A process lives that has not been silent for so many seconds.
+    """
+    with conn.cursor(row_factory=class_row(Waiting)) as cursor:
+        waiting = cursor.execute(query("figures", "waiting")).fetchall()
+    row = conn.execute(query("figures", "sent_per_second")).fetchone()
+    return Queues(
+        waiting={row.status: row for row in waiting},
+        queues={row.lane: row for row in depths(conn)},
+        stops=guards.active_stops(conn),
+        sent_per_second=float(row[0]) if row else 0.0,
+        alive=dict(conn.execute(query("figures", "alive"), {"silence": silence}).fetchall()),
     )
 
 

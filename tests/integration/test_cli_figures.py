@@ -1,5 +1,12 @@
 """`queues` and `stats`: how much waits and where, what was sent, what failed and why."""
 
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -8,9 +15,10 @@ from psycopg.types.json import Jsonb
 from messaging.domain.verdict import Scope
 from messaging.local.ports import any_free
 from messaging.redis.throttle import Throttle
+from messaging.runtime import Runtime
 from messaging.settings import Settings
 from tests.integration.command_line import CommandLine
-from tests.integration.story import insert, stop
+from tests.integration.story import insert, stop, work
 
 Database = Connection[TupleRow]
 
@@ -98,3 +106,39 @@ def test_stats_count_what_was_sent_and_why_the_rest_was_not(
     told = messaging("stats").out
     assert "21211, The recipient is not a valid phone number." in told
     assert "No retry is left." in told
+
+
+def test_queues_say_how_fast_it_goes_and_who_works(
+    messaging: CommandLine, rt: Runtime, db: Database
+) -> None:
+    for n in range(5):
+        insert(db, message_content=f"n {n}")
+    work(rt)
+    db.execute("select messaging.heartbeat('worker-1', array['worker'], 0, null)")
+    messaging.set(TWILIO_RATE_LIMIT_PER_SECOND="20")
+    shown = messaging("queues", "--json").json
+    assert {"sent": 0.5, "limit": 20.0} == shown["rate"]
+    assert {"worker": 1, "bridge": 0, "beat": 0, "web": 0} == shown["processes"]
+    assert "0.5 a second sent of 20   1 worker" in messaging("queues").out
+
+
+def test_queues_are_watched_until_somebody_interrupts(environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "messaging", "queues", "--watch"]
+    with subprocess.Popen(
+        words, stdout=theirs, stderr=theirs, env={**os.environ, **environment, "TERM": "xterm"}
+    ) as child:
+        os.close(theirs)
+        said = b""
+        while said.count(b"a second sent") < 2:
+            said += os.read(ours, 4096)
+        child.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the end of a terminal, on Linux
+            while os.read(ours, 4096):
+                pass
+        assert 0 == child.wait(timeout=20)
+    os.close(ours)
+
+
+def test_a_picture_is_no_json(messaging: CommandLine) -> None:
+    assert 2 == messaging("queues", "--watch", "--json").error[0]

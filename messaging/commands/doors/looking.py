@@ -1,8 +1,10 @@
 """`show`, `explain`, `queues`, `stats`, `alerts`: looking, without changing anything."""
 
+from typing import Annotated
+
 import typer
 
-from messaging.commands.doors.options import FIGURES, MESSAGES, Command, Full, Json, MessageId
+from messaging.commands.doors.options import FIGURES, FLAG, MESSAGES, Command, Full, Json, MessageId
 from messaging.commands.exits import ExitCode
 
 
@@ -31,12 +33,18 @@ def explain(id: MessageId, full: Full = False, json: Json = False) -> ExitCode:
     return explaining.explain(Screen(json=json), id, full=full)
 
 
-def queues(json: Json = False) -> ExitCode:
-    """Show how much waits, where, and for how long."""
-    from messaging.commands import counting
+def queues(
+    watch: Annotated[
+        bool, typer.Option("--watch", metavar=FLAG, help="Show it anew each second.")
+    ] = False,
+    json: Json = False,
+) -> ExitCode:
+    """Show how much waits, where and for how long, and how fast it goes."""
+    from messaging.commands import queueing
     from messaging.commands.screen import Screen
 
-    return counting.queues(Screen(json=json))
+    screen = Screen(json=json)
+    return queueing.watch(screen) if watch else queueing.queues(screen)
 
 
 def stats(json: Json = False) -> ExitCode:

@@ -76,3 +76,16 @@ select case
     coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 0), 0
   )
 end::float8
+
+-- name: sent_per_second
+-- How many messages a second Twilio took, over the last ten.
+select count(*) / 10.0 as sent_per_second
+from public.message_jobs
+where status = 'sent' and sent_at >= statement_timestamp() - interval '10 seconds'
+
+-- name: alive
+-- How many processes of each kind have given a sign of life within %(silence)s seconds.
+select role, count(*)
+from messaging.heartbeats
+where beaten_at > statement_timestamp() - make_interval(secs => %(silence)s)
+group by role
