@@ -1,5 +1,6 @@
 """`messaging queues`: how much waits and where, how fast it goes, and what stands in the way."""
 
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ def watch(screen: Screen) -> ExitCode:
     if screen.json:
         raise Refused("--watch is a picture for people: leave --json or --watch out.")
     settings = load()
+    # A shell has what it starts in the background ignore interrupts; this one is there to be ended.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Live(console=screen.out, auto_refresh=False) as live:
         try:
             for picture in _pictures(screen, settings):
