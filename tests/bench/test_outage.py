@@ -41,10 +41,10 @@ def test_each_outage_costs_only_what_was_under_way_and_every_text_is_sent_once(
 ) -> None:
     found = run(
         OutageOptions(
-            messages=200,
+            messages=400,
             second=80,
             workers=3,
-            quiet=SECOND / 2,
+            quiet=SECOND / 5,
             outage=2 * SECOND,
             settings=SOON,
             report=tmp_path / "report.json",
