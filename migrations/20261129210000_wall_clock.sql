@@ -489,84 +489,7 @@ begin
 end
 $$;
 
--- As it was, with what the review must know of the hour.
-drop function messaging.claim(uuid[], interval);
-
-create function messaging.claim(ids uuid[], lease interval)
-returns table (
-  id uuid,
-  attempt int,
-  recipient_phone text,
-  message_content text,
-  media_urls text[],
-  retry_count int,
-  max_retries int,
-  in_doubt_policy text,
-  doubt_resends int,
-  expires_in interval,
-  category text,
-  time_zone text,
-  claimed_at timestamptz,
-  urgent boolean
-)
-language plpgsql
-set enable_seqscan = off
-set enable_bitmapscan = off
-as $$
-#variable_conflict use_column
-begin
-  return query
-  with ours as materialized (
-    select id
-    from public.message_jobs
-    where
-      id = any(ids)
-      -- Joined to nothing, so that no index on status fits: all that is pending would be read.
-      and status || '' = 'pending'
-      and prepared_at is not null
-    order by id
-    for update skip locked
-  )
-  update public.message_jobs as j
-  set
-    status = 'processing',
-    attempt = j.attempt + 1,
-    claimed_at = clock_timestamp(),
-    due_at = clock_timestamp() + lease,
-    updated_at = clock_timestamp()
-  from ours
-  where j.id = any(array[ours.id])
-  returning
-    j.id,
-    j.attempt,
-    j.recipient_phone,
-    j.message_content,
-    j.media_urls,
-    j.retry_count,
-    j.max_retries,
-    coalesce(
-      j.in_doubt_policy,
-      (select t.in_doubt_policy from public.message_templates as t where t.id = j.template_id)
-    ),
-    j.doubt_resends,
-    j.expires_at - clock_timestamp(),
-    coalesce(
-      j.category,
-      case when j.template_id is not null then
-        (select t.category from public.message_templates as t where t.id = j.template_id)
-      end
-    ),
-    j.time_zone,
-    j.claimed_at,
-    messaging.queue_of(j.priority) = 'sms_priority_queue';
-end
-$$;
-comment on function messaging.claim(uuid[], interval) is
-  'Makes pending messages the caller''s to send, each by one caller only. One that is missing is '
-  'somebody else''s, or not pending. Those whose expires_in is negative must not be sent.';
-
 revoke all on function
-  messaging.claim(uuid[], interval),
   messaging.instant_of(timestamp, text),
   messaging.set_by_clock(),
   messaging.leave_clock(),
@@ -577,7 +500,7 @@ revoke all on function
   messaging.check_clock(jsonb)
 from public;
 
--- Whoever may settle may claim, and whoever may hand over may say when.
+-- Whoever may settle may set times, and whoever may hand over may say when.
 do $$
 declare
   given record;
@@ -591,9 +514,7 @@ begin
       and allowed.grantee <> 0
   loop
     if given.for_this = 'settle' then
-      execute format(
-        'grant execute on function messaging.claim, messaging.set_times to %s', given.grantee
-      );
+      execute format('grant execute on function messaging.set_times to %s', given.grantee);
     else
       execute format(
         'grant execute on function messaging.instant_of, messaging.keep_clocks, messaging.defer, '

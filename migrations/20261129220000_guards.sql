@@ -445,49 +445,6 @@ $$;
 comment on function messaging.why_not_there(text) is
   'Why no text may go to this number (in E.164) by the table of destinations; null where it may.';
 
--- As it was, and where the number may be texted.
-create or replace function messaging.why_refused(draft messaging.draft, found_template uuid)
-returns text
-language sql
-stable
-return case
-  when btrim(coalesce(draft.recipient_phone, '')) = '' then
-    'recipient_phone is missing: give the number to text, with + and country code'
-  when length(regexp_replace(draft.recipient_phone, '\D', '', 'g')) not between 5 and 17 then
-    'recipient_phone is not a phone number: write it with + and country code'
-  when
-    draft.template is not null and draft.template_id is not null and found_template is null
-  then 'template and template_id do not name one and the same template: give one of them'
-  when draft.template is not null and found_template is null then
-    format('there is no template named %L: insert it into message_templates first', draft.template)
-  when draft.template_id is not null and found_template is null then
-    format('there is no template with id %s', draft.template_id)
-  when
-    coalesce(draft.message_content, '') = ''
-    and found_template is null
-    and coalesce(cardinality(draft.media_urls), 0) = 0
-  then 'message_content is missing: give a text, a template or media_urls'
-  when char_length(draft.message_content) > 1600 then
-    format(
-      'message_content has %s characters: Twilio takes at most 1600',
-      char_length(draft.message_content)
-    )
-  when cardinality(draft.media_urls) > 10 then
-    format('media_urls has %s entries: Twilio takes at most 10', cardinality(draft.media_urls))
-  when draft.scheduled_for not between '1970-01-01 00:00:00+00' and '9999-01-01 00:00:00+00' then
-    'scheduled_for must be between the years 1970 and 9998'
-  when draft.max_retries not between 0 and 20 then 'max_retries must be from 0 to 20'
-  when draft.in_doubt_policy not in ('reconcile', 'hold', 'resend', 'fail') then
-    'in_doubt_policy must be reconcile, hold, resend or fail'
-  when char_length(draft.idempotency_key) not between 1 and 255 then
-    'idempotency_key must have 1 to 255 characters'
-  when draft.idempotency_ttl not between interval '1 second' and interval '10 years' then
-    'idempotency_ttl must be from a second to ten years'
-  when draft.dedupe_window not between interval '0' and interval '1 year' then
-    'dedupe_window must be from 0 to a year'
-  else messaging.why_not_there(draft.recipient_phone)
-end;
-
 -- Caps.
 
 create type messaging.caps as (

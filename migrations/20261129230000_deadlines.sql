@@ -310,7 +310,7 @@ begin
 end
 $$;
 
--- The doors, as they were, with expires_at, expires_in and max_carrier_retries. What expires in so
+-- The doors, as they were, with expires_at, expires_in, max_carrier_retries and destinations. What expires in so
 -- long does so from when it is to be sent.
 create or replace function messaging.why_refused(draft messaging.draft, found_template uuid)
 returns text

@@ -287,7 +287,8 @@ begin
 end
 $$;
 
--- As it was, and what a carrier reported of the number.
+-- As it was, with what the review must know: the deadline, the hour, and what a carrier reported of the
+-- number.
 drop function messaging.claim(uuid[], interval);
 
 create function messaging.claim(ids uuid[], lease interval)
