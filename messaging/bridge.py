@@ -63,6 +63,8 @@ def chunks(
         with bell.turn(rt.settings, lane, patience) as rung:
             yield from _look(rt, lane, room(), rung)
             while rung and goes_on():
+                if rung.is_needless() and not rung.wait(_QUIET):
+                    continue
                 yield from _look(rt, lane, room(), rung)
         if not goes_on():
             return

@@ -18,10 +18,15 @@ def promote(rt: Runtime) -> int:
     """Puts due jobs into their queues and returns how many. Any number may run at once.
 
     What is past its deadline expires instead, wherever it waits; what is close to it overtakes.
+    Where there is nothing to do, one look tells.
     """
+    within = timedelta(seconds=rt.settings.hurry_within)
+    with rt.db.connection() as conn:
+        if not jobs.has_due(conn, within):
+            return 0
     expired = _in_batches(rt, jobs.expire)
     promoted = _in_batches(rt, jobs.promote)
-    hurried = _hurry(rt)
+    hurried = _hurry(rt, within)
     if expired or promoted or hurried:
         events.jobs_promoted(jobs=promoted, expired=expired, hurried=hurried)
     return promoted
@@ -38,8 +43,7 @@ def _in_batches(rt: Runtime, act: Callable[[Postgres, int], int]) -> int:
     return done
 
 
-def _hurry(rt: Runtime) -> int:
-    within = timedelta(seconds=rt.settings.hurry_within)
+def _hurry(rt: Runtime, within: timedelta) -> int:
     if not within:
         return 0
     most = hurried_at_once(rt.settings.sends_per_second)

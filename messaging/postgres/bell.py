@@ -32,6 +32,14 @@ class Bell:
         arrivals.register(self._conn.fileno(), select.POLLIN)
         return bool(arrivals.poll(longest.total_seconds() * 1000)) and self._has_rung()
 
+    def is_needless(self) -> bool:
+        """Whether the queue has no entries at all, not even leased ones: only a new one, for which
+        it rings or which this sees, is a reason to look."""
+        asked = {"queue": self._queue}
+        # No pooler is in between, so that it can be prepared.
+        row = self._conn.execute(query("queues", "is_empty"), asked, prepare=True).fetchone()
+        return bool(row and row[0])
+
     def _has_rung(self) -> bool:
         """Takes all notices that have come; whether one was about this lane."""
         notices = list(self._conn.notifies(timeout=0))

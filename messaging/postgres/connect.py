@@ -1,15 +1,18 @@
 """Connections to Postgres, fit for transaction poolers: nothing prepared, no session state."""
 
 import select
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from messaging.postgres.named import query
 from messaging.settings import Settings
+
+T = TypeVar("T")
 
 OPTIONS: dict[str, Any] = {
     "prepare_threshold": None,
@@ -109,7 +112,15 @@ def is_quiet(descriptor: int) -> bool:
 
 def direct(settings: Settings) -> Connection[TupleRow]:
     """A connection of its own, past any pooler, for LISTEN and advisory locks; autocommit."""
-    return psycopg.connect(settings.direct_url, autocommit=True, **OPTIONS)
+    return Calm.connect(settings.direct_url, autocommit=True, **OPTIONS)
+
+
+class Calm(Connection[TupleRow]):
+    """Waits for the server and looks up once a second, for Ctrl-C; psycopg does ten times."""
+
+    def wait(self, gen: PQGen[T], interval: float = 1.0, timeout: float | None = None) -> T:
+        """What the generator comes to."""
+        return super().wait(gen, interval, timeout)
 
 
 def is_shared(url: str) -> bool:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
-from psycopg.types.json import Jsonb
 
 from messaging.domain.caps import Caps
 from messaging.domain.entries import Hint, Standing
 from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Phone, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres.caps import given
+from messaging.postgres.fast_json import rows_as_jsonb
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
@@ -122,13 +122,18 @@ def settle(
 def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
     """The same for several at once, no two of which may be about one job."""
     rows = [row for settling in settlings for row in settling.rows()]
-    answer = conn.execute(query("jobs", "settle"), {"outcomes": Jsonb(rows)})
+    answer = conn.execute(query("jobs", "settle"), {"outcomes": rows_as_jsonb(rows)})
     settled = {JobId(id) for (id,) in answer}
     unsent = [row for row in rows if row["status"] not in (Status.SENT, Status.IN_DOUBT)]
     if unsent:
         # What did not go out does not count against the caps.
-        conn.execute(query("guards", "give_back"), {"outcomes": Jsonb(unsent)})
+        conn.execute(query("guards", "give_back"), {"outcomes": rows_as_jsonb(unsent)})
     return settled
+
+
+def has_due(conn: Postgres, within: timedelta) -> bool:
+    """Whether `promote` or `expire` would find anything to do, or `hurry` within so long."""
+    return bool(_number(conn, "has_due", {"within": within}))
 
 
 def promote(conn: Postgres, most: int) -> int:

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from messaging.domain.draft import TemplateSource
 from messaging.domain.job import JobId
 from messaging.domain.receipt import Receipt
+from messaging.postgres.fast_json import rows_as_jsonb
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -131,7 +132,7 @@ async def record_receipts_async(
 
 
 def _rows(receipts: Sequence[Receipt]) -> dict[str, Jsonb]:
-    return {"receipts": Jsonb([_receipt_row(receipt) for receipt in receipts])}
+    return {"receipts": rows_as_jsonb([_receipt_row(receipt) for receipt in receipts])}
 
 
 def _receipt_row(receipt: Receipt) -> dict[str, object]:

@@ -1,11 +1,12 @@
 """From what Twilio said, or the stage at which it fell silent, to an answer. Pure."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+import orjson
 
 from messaging.domain.answers import (
     LATE_WAIT,
@@ -162,8 +163,8 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta:
 
 def _object(body: str) -> Mapping[str, object]:
     try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
+        said = orjson.loads(body)
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -47,7 +47,12 @@ class Connection(asyncio.Protocol):
         if self._transport is None or not self.reusable:
             raise Failed(progress.stage, f"{self._peer} closed the connection before the request")
         progress.begin_write()
-        self._reader, self._progress = ReplyReader(), progress
+        # One for all: it and its parser hold each other, so that only the collector ends them.
+        if self._reader is None:
+            self._reader = ReplyReader()
+        else:
+            self._reader.begin()
+        self._progress = progress
         self._waiter = self._loop.create_future()
         self._reusable = False
         self._transport.write(request)

@@ -20,7 +20,8 @@ class Garbled(ValueError):
 
 
 class ReplyReader:
-    """Turns bytes into one Reply, skipping interim answers (RFC 9110, 15.2).
+    """Turns the bytes of a connection into one Reply after the other, skipping interim answers
+    (RFC 9110, 15.2). `begin` goes before each but the first.
 
     `headers_seen` says whether the status line and the headers are complete; `reusable`
     whether the connection may carry another request after the reply.
@@ -34,6 +35,13 @@ class ReplyReader:
         self._body: list[bytes] = []
         self._framed = False
         self._reply: Reply | None = None
+        self.headers_seen = False
+        self.reusable = False
+
+    def begin(self) -> None:
+        """Await the reply to a further request: the one before left the connection reusable."""
+        self._framed = False
+        self._reply = None
         self.headers_seen = False
         self.reusable = False
 

@@ -8,6 +8,7 @@ from messaging import events, settings
 from messaging.errors import Misconfigured
 from messaging.garbage import collect_seldom
 from messaging.web.app import build
+from messaging.web.server import serve
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     events.configure(given)
     app = build(given)
     collect_seldom()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=given.host,
         port=given.port,
@@ -34,7 +35,7 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    return 0
+    return serve(config)
 
 
 if __name__ == "__main__":

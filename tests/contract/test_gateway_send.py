@@ -1,5 +1,6 @@
 """Sending through the gateway, against servers of raw bytes."""
 
+import gc
 import logging
 import os
 import threading
@@ -151,6 +152,20 @@ def test_what_is_ready_at_once_comes_in_one_group(opened: Opened) -> None:
         wait_until(lambda: len(server.requests) == 5)
         gateway.close()  # returns once all are answered
         assert [5] == [len(group) for group in groups]
+
+
+def test_a_text_leaves_nothing_behind_that_only_the_collector_finds(opened: Opened) -> None:
+    """Ten objects a text were ten megabytes for each twenty thousand."""
+    with serving(answer(created())) as server:
+        gateway = opened(server, MESSAGING_IN_FLIGHT="1")
+        answers(gateway, text())
+        gc.collect()
+        gc.disable()
+        try:
+            answers(gateway, *[text(number) for number in range(50)])
+            assert 50 > gc.collect()
+        finally:
+            gc.enable()
 
 
 def test_sending_starts_before_anybody_asks_for_answers(opened: Opened) -> None:

@@ -1,5 +1,6 @@
 """The bridge: what it leases, prepares, adopts, buries and hands to Celery."""
 
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.local.process import wait_until
 from messaging.postgres import bell
+from messaging.postgres.bell import Bell
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests.integration.story import TO, entries, insert, row, take, work
@@ -257,6 +259,44 @@ def _insert_when_listening(rt: Runtime, db: Database, found: threading.Event) ->
             found.set()
             break
     return ids[0]
+
+
+def test_an_empty_queue_is_only_glanced_at_and_what_others_put_there_is_seen(
+    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Producers that call pgmq themselves ring no bell."""
+    glances = itertools.count(1)
+    asked: list[int] = []
+    is_needless = Bell.is_needless
+
+    def glance(rung: Bell) -> bool:
+        if next(glances) == 3:
+            put(db, {"job_id": str(id)})
+        return is_needless(rung)
+
+    def room() -> int:
+        asked.append(1)
+        return 1
+
+    monkeypatch.setattr(Bell, "is_needless", glance)
+    monkeypatch.setattr(bridge, "_QUIET", timedelta(milliseconds=10))
+    id = insert(db)
+    db.execute("select pgmq.purge_queue('sms_queue')")
+    found = next(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE))
+    assert [id] == [hint.job_id for chunk in found for hint in chunk]
+    assert (2, 4) == (len(asked), next(glances))
+
+
+def test_a_queue_whose_entries_are_leased_is_not_empty(
+    settings: Settings, rt: Runtime, db: Database
+) -> None:
+    """A lease may end at any time, and nobody tells."""
+    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as rung:
+        assert rung
+        assert rung.is_needless()
+        insert(db)
+        assert take(rt)
+        assert not rung.is_needless()
 
 
 def test_no_entry_is_leased_while_celerys_queue_is_full(rt: Runtime, db: Database) -> None:

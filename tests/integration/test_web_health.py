@@ -49,6 +49,11 @@ def test_a_process_with_all_its_parts_is_ready(web: Web) -> None:
     } == answer.json  # fmt: skip
 
 
+def test_answers_are_dated_anew_each_second(web: Web) -> None:
+    first = web.date
+    assert wait_until(lambda: web.date != first, limit=15)
+
+
 def test_a_breaker_that_is_open_is_told_and_makes_no_process_less_ready(
     web: Web, database_url: str, redis_url: str
 ) -> None:

@@ -59,6 +59,16 @@ class Web:
         signature = sign(PUBLIC + path, form, token)
         return self.post(path, urlencode(form).encode(), headers(signature))
 
+    @property
+    def date(self) -> str:
+        """When an answer says that it was given."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=20)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().headers["Date"]
+        finally:
+            connection.close()
+
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:

@@ -226,6 +226,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (lambda db, n: jobs.claim(db, ids(1 + 50 * n, 50), MINUTE), "message_jobs_pkey", 150),
         (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
+        (lambda db, _: jobs.has_due(db, MINUTE), "message_jobs_due", 100),
         (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2000),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         # In one transaction, what has expired stays in the index.
@@ -276,7 +277,8 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         ),
     ],
     ids=[
-        "claim", "standing", "unprepared", "promote", "sweep_processing", "expire", "hurry",
+        "claim", "standing", "unprepared", "has_due", "promote", "sweep_processing", "expire",
+        "hurry",
         "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
         "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
         "record_receipts by job", "enqueue",

@@ -41,6 +41,28 @@ def test_a_reply_is_the_same_in_one_piece_or_in_many(
     assert reusable == piecewise.reusable
 
 
+@pytest.mark.parametrize("cut", range(1, len(CHUNKED)))
+def test_a_reply_after_another_is_its_own(cut: int) -> None:
+    reader, first = read(b"HTTP/1.1 100 Continue\r\n\r\n", CREATED)
+    assert reader.reusable
+    reader.begin()
+    assert (False, False) == (reader.headers_seen, reader.reusable)
+    assert reader.feed(CHUNKED[:cut]) is None
+    second = reader.feed(CHUNKED[cut:])
+    assert first is not None
+    assert second is not None
+    assert (201, b"{}", 200, b"abcde") == (first.status, first.body, second.status, second.body)
+    assert "x-name" not in second.headers
+    assert reader.reusable
+
+
+def test_a_reply_after_another_may_be_cut_short_too() -> None:
+    reader, _ = read(CREATED)
+    reader.begin()
+    reader.feed(CREATED[:-1])
+    assert reader.end() is None
+
+
 def test_header_names_are_in_lower_case() -> None:
     _, reply = read(CREATED)
     assert reply is not None

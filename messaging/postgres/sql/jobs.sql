@@ -164,6 +164,10 @@ from messaging.lock_free(%(ids)s::uuid[]) as id
 select settled
 from messaging.settle(%(outcomes)s) as settled
 
+-- name: has_due
+-- Whether `promote`, `expire` or `hurry` would find anything to do.
+select messaging.has_due(%(within)s)
+
 -- name: promote
 -- Puts jobs whose time has come into their queues, and those for which sending was resumed; how many.
 select messaging.promote(%(most)s)

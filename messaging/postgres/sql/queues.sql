@@ -36,9 +36,11 @@ from messaging.queue_depth
 
 -- name: be_patient
 -- How long this connection waits for its turn, and that the server notices within half a minute
--- when we are gone, so that the turn is free again.
+-- when we are gone, so that the turn is free again; and that `is_empty` never reads what a queue
+-- has left behind.
 select
   set_config('lock_timeout', %(patience)s, false),
+  set_config('enable_seqscan', 'off', false),
   set_config('tcp_keepalives_idle', '10', false),
   set_config('tcp_keepalives_interval', '5', false),
   set_config('tcp_keepalives_count', '3', false)
@@ -50,6 +52,14 @@ select pg_advisory_lock(%(lock)s)
 -- name: listen
 -- Wakes this connection when entries are put into any queue; the payload names the queue.
 listen messaging_entries
+
+-- name: is_empty
+-- Whether a lane's queue has no entries, visible or leased.
+select not case %(queue)s
+  when 'sms_priority_queue' then
+    exists (select from pgmq.q_sms_priority_queue where vt > '-infinity')
+  else exists (select from pgmq.q_sms_queue where vt > '-infinity')
+end
 
 -- name: session
 -- The server process that does this connection's work.
