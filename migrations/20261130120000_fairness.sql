@@ -3,33 +3,40 @@
 -- Whose turn it is, is decided when entries are leased. So an insert locks nothing that others need,
 -- and where no campaign waits, entries are read as before.
 
+comment on column public.message_jobs.metadata is
+  'The caller''s own; of it the service reads campaign only: campaigns take turns, and can be stopped.';
+
 create function messaging.mark_of(metadata jsonb) returns text
 language sql
-stable
+immutable
 parallel safe
-return left(encode(sha256(convert_to(nullif(metadata ->> 'campaign', ''), 'UTF8')), 'hex'), 12);
+return to_hex(hashtextextended(nullif(metadata ->> 'campaign', '') collate "C", 0));
 comment on function messaging.mark_of(jsonb) is
-  'What stands for a message''s campaign in its queue entry: the beginning of a hash of '
-  'metadata.campaign; null for none.';
+  'What stands for a message''s campaign in its queue entry: a hash of metadata.campaign, so that a '
+  'queue holds no name; null for none.';
 
 create function messaging.turn_of(message jsonb) returns text
 language sql
 immutable
 parallel safe
-return coalesce(nullif(left(message ->> 'campaign', 12), ''), '-');
+return coalesce(
+  nullif(left(message ->> 'campaign', 16), ''),
+  to_hex(hashtextextended(nullif(message #>> '{metadata,campaign}', '') collate "C", 0)),
+  '-'
+);
 comment on function messaging.turn_of(jsonb) is
-  'With whom a queue entry takes its turns: the mark of its campaign, or - for all without one. '
-  'Whatever other producers put into an entry, it is short and there. Everybody may call it: whoever '
-  'may put an entry into the queue does.';
+  'With whom a queue entry takes its turns: the mark of its campaign, or - for all without one. What '
+  'other producers put into the queue may be a whole message, or anything. Everybody may call it: '
+  'whoever may put an entry into the queue does.';
+
+grant execute on function messaging.turn_of(jsonb) to public;
 
 -- serves: campaigns_wait, campaigns_in_turn, pick_in_turn, waiting_campaigns
 create index q_sms_queue_turn on pgmq.q_sms_queue (messaging.turn_of(message) collate "C", msg_id);
 
--- pgmq's index on vt serves none of its functions and none of ours that is called often. Without it the
--- lease, which changes vt, touches no index at all: that pays for the new one.
+-- None of pgmq's functions needs its index on vt, nor does any of ours that is called often. Without it
+-- a lease, which changes vt, may stay on its page: that pays for the new one.
 drop index if exists pgmq.q_sms_queue_vt_idx;
-
-grant execute on function messaging.turn_of(jsonb) to public;
 
 create function messaging.put_entries(queue text, job_ids uuid[], marks text[]) returns void
 language plpgsql
@@ -240,7 +247,7 @@ begin
   for update skip locked;
   is_ours := found;
   -- Another bridge decides, or hangs while it does: begin anywhere, so that all get their turn still.
-  last := coalesce(last, left(encode(sha256(random()::text::bytea), 'hex'), 12));
+  last := coalesce(last, to_hex(hashtextextended(random()::text, 0)));
 
   select p.msg_ids, p.turns into picked, turns from messaging.pick_in_turn(last, most) as p;
   if is_ours and picked is not null then
@@ -311,7 +318,11 @@ with recursive waiting as (
   where waiting.place < 50
 )
 select
-  case when waiting.turn <> '-' then coalesce(job.metadata ->> 'campaign', waiting.turn) end as campaign,
+  case
+    when waiting.turn <> '-' then coalesce(
+      job.metadata ->> 'campaign', oldest.message #>> '{metadata,campaign}', waiting.turn
+    )
+  end as campaign,
   bounded.entries,
   bounded.entries = 10000 as has_more,
   greatest(extract(epoch from clock_timestamp() - oldest.enqueued_at)::int, 0) as oldest_age_sec
