@@ -63,22 +63,33 @@ comment on function messaging.put_entries(text, uuid[], text[]) is
   'Puts a queue entry for each of these jobs into the queue, with the mark of its campaign where it '
   'has one, and wakes the bridge.';
 
--- As it was, but entries of the normal lane have their campaign's mark.
-create or replace function messaging.add_entries(queue text, job_ids uuid[]) returns void
+create function messaging.marks_of(job_ids uuid[]) returns text[]
 language plpgsql
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 begin
+  return array(
+    select messaging.mark_of(j.metadata)
+    from unnest(job_ids) with ordinality as given (id, place)
+    left join public.message_jobs as j on j.id = any(array[given.id])
+    order by given.place
+  );
+end
+$$;
+comment on function messaging.marks_of(uuid[]) is
+  'The mark of each of these messages'' campaign, in their order; null for none.';
+
+-- As it was, but entries of the normal lane have their campaign's mark.
+create or replace function messaging.add_entries(queue text, job_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+  if coalesce(cardinality(job_ids), 0) = 0 then
+    return;
+  end if;
   perform messaging.put_entries(
-    queue,
-    job_ids,
-    case when queue = 'sms_queue' then array(
-      select messaging.mark_of(j.metadata)
-      from unnest(job_ids) with ordinality as given (id, place)
-      left join public.message_jobs as j on j.id = any(array[given.id])
-      order by given.place
-    ) end
+    queue, job_ids, case when queue = 'sms_queue' then messaging.marks_of(job_ids) end
   );
 end
 $$;
@@ -349,6 +360,7 @@ comment on view messaging.waiting_campaigns is
 revoke all on function
   messaging.mark_of(jsonb),
   messaging.put_entries(text, uuid[], text[]),
+  messaging.marks_of(uuid[]),
   messaging.campaigns_wait(),
   messaging.campaigns_in_turn(text, int),
   messaging.pick_in_turn(text, int),
@@ -367,7 +379,8 @@ begin
     where p.oid = 'messaging.add_entries(text, uuid[])'::regprocedure and allowed.grantee <> 0
   loop
     execute format(
-      'grant execute on function messaging.put_entries, messaging.mark_of to %s', grantee
+      'grant execute on function messaging.put_entries, messaging.marks_of, messaging.mark_of to %s',
+      grantee
     );
   end loop;
 end

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from math import ceil
 
@@ -240,6 +241,25 @@ def test_a_bridge_that_hangs_in_its_lease_keeps_nobody_waiting(url: str) -> None
         hanging.rollback()
         other.execute("delete from message_jobs")
         other.execute("delete from pgmq.q_sms_queue")
+
+
+def test_bridges_that_lease_at_once_get_each_text_once(url: str) -> None:
+    def lease_all(_: int) -> list[int]:
+        taken: list[int] = []
+        with psycopg.connect(url, autocommit=True) as conn:
+            while one(conn, "select exists (select from pgmq.q_sms_queue where vt <= now())"):
+                taken += [entry.msg_id for entry in queues.lease(conn, NORMAL, MINUTE, 7)]
+        return taken
+
+    with psycopg.connect(url, autocommit=True) as db:
+        for name in ("a", "b", "c", None):
+            put(db, name, 60)
+        with ThreadPoolExecutor(3) as bridges:
+            taken = [msg_id for found in bridges.map(lease_all, range(3)) for msg_id in found]
+        assert sorted(set(taken)) == sorted(taken)
+        assert 240 == len(taken)
+        db.execute("delete from message_jobs")
+        db.execute("delete from pgmq.q_sms_queue")
 
 
 def test_a_lease_that_is_rolled_back_leaves_no_trace(url: str) -> None:
