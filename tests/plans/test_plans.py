@@ -229,7 +229,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, _: jobs.has_due(db, MINUTE), "message_jobs_due", 100),
         # Once more by their keys, for the marks of their campaigns.
-        (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 3100),
+        (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2500),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         # In one transaction, what has expired stays in the index.
         (lambda db, _: jobs.expire(db, 100), "message_jobs_expires", 600),
