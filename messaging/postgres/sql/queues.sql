@@ -78,8 +78,8 @@ listen messaging_entries
 -- Whether a lane's queue has no entries, visible or leased.
 select not case %(queue)s
   when 'sms_priority_queue' then
-    exists (select from pgmq.q_sms_priority_queue where vt > '-infinity')
-  else exists (select from pgmq.q_sms_queue where vt > '-infinity')
+    exists (select from pgmq.q_sms_priority_queue where msg_id > 0)
+  else exists (select from pgmq.q_sms_queue where msg_id > 0)
 end
 
 -- name: session
