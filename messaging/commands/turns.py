@@ -8,7 +8,7 @@ from rich.text import Text
 
 from messaging.commands.tables import columns
 from messaging.domain.wording import at_least, count, plain, span
-from messaging.postgres.queues import Campaign
+from messaging.postgres.queues import MOST_CAMPAIGNS, Campaign
 
 _MOST = 5
 """How many are shown; the others are counted."""
@@ -19,7 +19,7 @@ def in_turn(campaigns: Sequence[Campaign]) -> list[RenderableType]:
     if all(one.campaign is None for one in campaigns):
         return []
     table = columns("campaign", ">entries", ">oldest", ">share")
-    share = f"{1 / len(campaigns):.0%}"
+    share = f"{1 / len(campaigns):.0%}{' or less' if len(campaigns) >= MOST_CAMPAIGNS else ''}"
     for one in campaigns[:_MOST]:
         table.add_row(
             Text("none", "dim") if one.campaign is None else Text(plain(one.campaign), "bold"),

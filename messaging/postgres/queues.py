@@ -24,6 +24,10 @@ class Depth:
     total_messages: int
 
 
+MOST_CAMPAIGNS = 50
+"""So many `messaging.waiting_campaigns` looks at; there may be more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """What a campaign has in the normal lane; `campaign` is None for all texts without one.

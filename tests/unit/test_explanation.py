@@ -384,6 +384,12 @@ def test_a_deadline_that_the_rate_does_not_allow_is_told(
             900,
         ),
         (
+            Turn(campaigns=50, campaign="spring", entries=2, has_more=False),
+            " 50 or more campaigns take turns there, a text each. Campaign spring is one of them, "
+            "and has 2 waiting.",
+            900,
+        ),
+        (
             Turn(campaigns=2, campaign="spring", entries=100, has_more=True),
             " 2 campaigns take turns there, a text each. Campaign spring is one of them, and has "
             "100 or more waiting.",
