@@ -22,9 +22,11 @@ from messaging.explanation.journal import lines
 from messaging.explanation.line import Line, Tell
 from messaging.explanation.outlook import outlook
 from messaging.explanation.standing import standing
+from messaging.explanation.turns import ahead, turns
 from messaging.postgres import figures, messages, queues
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Event, Message
+from messaging.postgres.queues import Turn
 from messaging.settings import load
 
 
@@ -43,21 +45,24 @@ class Explained:
 def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
 
-    def find(conn: Postgres) -> tuple[Message, list[Event], int, datetime] | None:
+    def find(conn: Postgres) -> tuple[Message, list[Event], int, Turn | None, datetime] | None:
         message = messages.show(conn, JobId(id))
         if message is None:
             return None
         events = messages.events(conn, JobId(id))
-        return message, events, _ahead(conn, message), figures.versions(conn).clock
+        turn = queues.turn(conn, JobId(id))
+        in_lane = _in_lane(conn, message)
+        return message, events, in_lane, turn, figures.versions(conn).clock
 
     settings = load()
     found = look(screen, settings, find).value
     if found is None:
         raise NotFound(f"There is no message {id}.")
-    message, events, ahead, now = found
+    message, events, in_lane, turn, now = found
     tell = moments.iso if screen.json else moments.local(now)
     told = _explained(message, events, tell, full=full)
-    expected = outlook(message, now, ahead, settings.sends_per_second)
+    expected = outlook(message, now, ahead(in_lane, turn), settings.sends_per_second)
+    expected = turns(turn) + expected
     told = replace(told, standing=replace(told.standing, text=told.standing.text + expected))
     if screen.json:
         screen.show(told)
@@ -66,7 +71,7 @@ def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _ahead(conn: Postgres, message: Message) -> int:
+def _in_lane(conn: Postgres, message: Message) -> int:
     """How many entries its lane's queue has."""
     lane = Lane.of(message.priority)
     return next((depth.queue_length for depth in queues.depths(conn) if depth.lane == lane), 0)

@@ -17,6 +17,7 @@ from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
 from messaging.commands.styles import of_status
 from messaging.commands.tables import columns
+from messaging.commands.turns import in_turn
 from messaging.domain.job import Lane, Status
 from messaging.domain.standing import Standing
 from messaging.domain.wording import count, hide_numbers, plain, span
@@ -24,7 +25,7 @@ from messaging.errors import MessagingError, Refused, Unreachable
 from messaging.postgres import figures
 from messaging.postgres.figures import Waiting
 from messaging.postgres.guards import Stop
-from messaging.postgres.queues import Depth
+from messaging.postgres.queues import Campaign, Depth
 from messaging.settings import Settings, load
 
 _WAITING = ("scheduled", "pending", "processing", "retrying", "in_doubt", "held")
@@ -62,6 +63,8 @@ class Queues:
     rate: Rate
     processes: Mapping[str, int]
     """How many of each kind give signs of life."""
+    campaigns: Sequence[Campaign]
+    """Those that take turns in the normal lane."""
 
 
 def queues(screen: Screen) -> ExitCode:
@@ -110,6 +113,7 @@ def _read(screen: Screen, settings: Settings) -> Queues:
         stops=found.stops,
         rate=Rate(sent=found.sent_per_second, limit=settings.sends_per_second),
         processes={role: found.alive.get(role, 0) for role in _ROLES},
+        campaigns=found.campaigns,
     )
 
 
@@ -118,6 +122,7 @@ def _picture(value: Queues) -> list[RenderableType]:
         *_broken(value),
         _lanes(value),
         "",
+        *in_turn(value.campaigns),
         *_waiting(value),
         *_stopped(value),
         "",

@@ -30,6 +30,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def at_least(number: int, *, has_more: bool) -> str:
+    """A number that was counted to its end, or not: `1,204`, `10,000 or more`."""
+    return f"{number:,} or more" if has_more else f"{number:,}"
+
+
 def plain(text: str) -> str:
     """The text with its control characters written out, so that it cannot steer a terminal."""
     return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)

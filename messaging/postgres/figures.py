@@ -10,7 +10,7 @@ from messaging.postgres import alerts, guards
 from messaging.postgres.guards import Count, Stop
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
-from messaging.postgres.queues import Depth, depths
+from messaging.postgres.queues import Campaign, Depth, campaigns, depths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class Queues:
     stops: Sequence[Stop]
     sent_per_second: float
     alive: Mapping[str, int]
+    campaigns: Sequence[Campaign]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def read_queues(conn: Postgres, silence: float) -> Queues:
         stops=guards.active_stops(conn),
         sent_per_second=float(row[0]) if row else 0.0,
         alive=dict(conn.execute(query("figures", "alive"), {"silence": silence}).fetchall()),
+        campaigns=campaigns(conn),
     )
 
 

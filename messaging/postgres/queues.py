@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from messaging.domain.caps import Caps
 from messaging.domain.entries import Entry, Letter, entry_of
+from messaging.domain.job import JobId
 from messaging.postgres.caps import given
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
@@ -23,11 +24,41 @@ class Depth:
     total_messages: int
 
 
+MOST_CAMPAIGNS = 50
+"""So many `messaging.waiting_campaigns` looks at; there may be more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What a campaign has in the normal lane; `campaign` is None for all texts without one.
+
+    With `has_more` there are at least so many entries.
+    """
+
+    campaign: str | None
+    entries: int
+    has_more: bool
+    oldest_age_sec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """How many campaigns take turns, a message's own included, and what that one has waiting."""
+
+    campaigns: int
+    campaign: str | None
+    entries: int
+    has_more: bool
+
+
 def lease(
     conn: Postgres, queue: str, time: timedelta, most: int, caps: Caps | None = None
 ) -> list[Entry]:
-    """Takes entries for a while, oldest first; they come back unless they are deleted. There are
-    none while a person has stopped the queue, or a cap leaves no room."""
+    """Takes entries for a while, oldest first, and where campaigns wait, one of each in turn.
+
+    They come back unless they are deleted. There are none while a person has stopped the queue,
+    or a cap leaves no room.
+    """
     seconds = int(time.total_seconds())
     rows = conn.execute(
         query("queues", "lease"),
@@ -83,3 +114,15 @@ def depths(conn: Postgres) -> list[Depth]:
     """How long each queue is: urgent, normal and dead."""
     with conn.cursor(row_factory=class_row(Depth)) as cursor:
         return cursor.execute(query("queues", "depth")).fetchall()
+
+
+def campaigns(conn: Postgres) -> list[Campaign]:
+    """The campaigns that take turns in the normal lane, the one with the most entries first."""
+    with conn.cursor(row_factory=class_row(Campaign)) as cursor:
+        return cursor.execute(query("queues", "campaigns")).fetchall()
+
+
+def turn(conn: Postgres, job_id: JobId) -> Turn | None:
+    """With whom a message takes turns; None for one that waits for no turn."""
+    with conn.cursor(row_factory=class_row(Turn)) as cursor:
+        return cursor.execute(query("queues", "turn"), {"job_id": job_id}).fetchone()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,21 @@ def test_queues_show_what_waits_in_each(
     assert {"scheduled": 1, "pending": 2} == {
         row["status"]: row["jobs"] for row in shown["waiting"]
     }
+
+
+def test_queues_show_the_campaigns_that_take_turns(messaging: CommandLine, db: Database) -> None:
+    insert(db)
+    assert "share" not in messaging("queues").out
+    for name in ("spring", "spring", *map(str, range(5))):
+        insert(db, metadata=Jsonb({"campaign": name}))
+    shown = messaging("queues", "--json").json["campaigns"]
+    assert {"campaign": "spring", "entries": 2, "has_more": False} == {
+        key: value for key, value in shown[0].items() if key != "oldest_age_sec"
+    }
+    assert {None, "spring", *map(str, range(5))} == {one["campaign"] for one in shown}
+    told = messaging("queues").out
+    assert re.search(r"spring +2 +[\d.]+ s +14%", told)
+    assert "and 2 others" in told
 
 
 def test_queues_say_why_nothing_is_sent(messaging: CommandLine, settings: Settings) -> None:

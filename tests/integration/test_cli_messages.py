@@ -160,3 +160,15 @@ def test_times_are_told_with_their_distance(messaging: CommandLine, db: Database
     told = messaging("explain", id).out
     # For an hour of each day there are whole days left.
     assert re.search(r"It is sent at 02 Jan 2050 03:04:05 \(in \d+ d( \d+ h)?\)\.", told)
+
+
+def test_a_text_that_takes_turns_with_other_campaigns_says_so(
+    messaging: CommandLine, db: Database
+) -> None:
+    insert(db)
+    id = insert(db, metadata=Jsonb({"campaign": "spring"}))
+    standing = messaging("explain", id, "--json").json["standing"]
+    assert (
+        "It waits for its turn in the normal lane. 2 campaigns take turns there, a text each. "
+        "Campaign spring is one of them, and has 1 waiting."
+    ) == standing["text"]

@@ -46,6 +46,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
     expected = [
         "messaging.alert_notices",
         "messaging.alerts",
+        "messaging.campaign_turns",
         "messaging.cap_counts",
         "messaging.cap_uses",
         "messaging.consent_events",
@@ -121,6 +122,10 @@ def test_every_index_names_a_use_and_every_named_use_is_there(db: Database) -> N
         from pg_index as i
         join ({OURS}) as ours on ours.oid = i.indrelid
         where not i.indisprimary
+        union all
+        select indexrelid::regclass::text
+        from pg_index
+        where indrelid = 'pgmq.q_sms_queue'::regclass and not indisprimary
     """
     there = [name.rpartition(".")[2] for name in names(db, indexes)]
     serving = {index: uses for sql in migrations() for uses, index in SERVES.findall(sql.text)}

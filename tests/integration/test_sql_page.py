@@ -93,9 +93,10 @@ def test_a_message_for_later_is_moved_and_canceled(
 
 
 def test_the_dashboard_is_there(shown: dict[str, list[Rows]]) -> None:
-    (_, _, sent_today, failed, depth) = shown["Look"]
+    (_, _, sent_today, failed, depth, campaigns) = shown["Look"]
     assert ([(0,)], []) == (sent_today, failed)
     assert ["urgent", "normal", "dead"] == [lane for lane, *_ in depth]
+    assert [None] == [campaign for campaign, *_ in campaigns]
 
 
 def test_sending_again_is_a_new_message(db: Database, shown: dict[str, list[Rows]]) -> None:

@@ -25,6 +25,7 @@ from messaging.postgres import (
     kept,
     messages,
     numbers,
+    queues,
     retention,
 )
 from messaging.postgres.enqueuing import Defaults
@@ -227,7 +228,8 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, _: jobs.has_due(db, MINUTE), "message_jobs_due", 100),
-        (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2000),
+        # Once more by their keys, for the marks of their campaigns.
+        (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2500),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
         # In one transaction, what has expired stays in the index.
         (lambda db, _: jobs.expire(db, 100), "message_jobs_expires", 600),
@@ -348,3 +350,43 @@ def test_a_scan_of_the_whole_table_would_be_seen(db: Postgres) -> None:
     before = readings(db)["message_jobs"].scans
     db.execute("select count(*) from message_jobs where message_content = 'nobody'")
     assert before + 1 == readings(db)["message_jobs"].scans
+
+
+MANY = """
+select pgmq.send_batch('sms_queue', array(
+  select jsonb_build_object('job_id', gen_random_uuid()) || case
+    when n %% 10 > 0 then jsonb_build_object('campaign', 'c' || n %% 10) else '{}'
+  end
+  from generate_series(1, %s) as n
+))
+"""
+QUEUE, TURNS = "pgmq.q_sms_queue", "q_sms_queue_turn"
+
+
+def read_of_queue(db: Postgres) -> Mapping[str, Reading]:
+    rows = db.execute(READ, {"tables": [QUEUE]})
+    return {name: Reading(scans=scans, rows=count) for name, scans, count in rows}
+
+
+@pytest.mark.parametrize("analyzed", ["never", "small", "large"])
+def test_a_lease_in_turns_reads_little_more_than_it_takes(
+    postgres: EmbeddedPostgres, analyzed: str
+) -> None:
+    """Of 50,000 entries of ten campaigns, one of which is of none."""
+    with migrated(postgres) as url, rolled_back(url) as db:
+        db.execute(MANY, [100 * OFTEN])
+        if analyzed == "small":
+            db.execute("analyze pgmq.q_sms_queue")
+            for _ in range(OFTEN):
+                queues.lease(db, "sms_queue", MINUTE, 20)
+        db.execute(MANY, [50_000])
+        if analyzed == "large":
+            db.execute("analyze pgmq.q_sms_queue")
+        before = read_of_queue(db)
+        for _ in range(OFTEN):
+            assert 100 == len(queues.lease(db, "sms_queue", MINUTE, 100))
+        after = read_of_queue(db)
+    assert 0 == after["q_sms_queue"].scans - before["q_sms_queue"].scans
+    assert OFTEN <= after[TURNS].scans - before[TURNS].scans
+    # What is leased already, and the versions of this transaction, are passed over.
+    assert OFTEN * 2500 >= sum(after[name].rows - before[name].rows for name in after)

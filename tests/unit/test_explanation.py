@@ -14,7 +14,9 @@ from messaging.explanation.journal import lines
 from messaging.explanation.line import Tone
 from messaging.explanation.outlook import outlook
 from messaging.explanation.standing import standing, why
+from messaging.explanation.turns import ahead, turns
 from messaging.postgres.messages import Event, Message
+from messaging.postgres.queues import Turn
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SID = Sid("SM" + "1" * 32)
@@ -362,3 +364,41 @@ def test_a_deadline_that_the_rate_does_not_allow_is_told(
     waiting = message(**{"expires_at": NOON + timedelta(minutes=1), **different})
     told = outlook(waiting, NOON, ahead, rate)
     assert (bool(said), True) == (bool(told), said in told)
+
+
+@pytest.mark.parametrize(
+    ("turn", "told", "before_it"),
+    [
+        (None, "", 900),
+        (Turn(campaigns=1, campaign="spring", entries=900, has_more=False), "", 900),
+        (
+            Turn(campaigns=3, campaign="spring", entries=50, has_more=False),
+            " 3 campaigns take turns there, a text each. Campaign spring is one of them, and has "
+            "50 waiting.",
+            150,
+        ),
+        (
+            Turn(campaigns=2, campaign=None, entries=500, has_more=False),
+            " 2 campaigns take turns there, a text each. What has no campaign is one of them, "
+            "and has 500 waiting.",
+            900,
+        ),
+        (
+            Turn(campaigns=50, campaign="spring", entries=2, has_more=False),
+            " 50 or more campaigns take turns there, a text each. Campaign spring is one of them, "
+            "and has 2 waiting.",
+            900,
+        ),
+        (
+            Turn(campaigns=2, campaign="spring", entries=100, has_more=True),
+            " 2 campaigns take turns there, a text each. Campaign spring is one of them, and has "
+            "100 or more waiting.",
+            900,
+        ),
+    ],
+)
+def test_a_text_that_takes_turns_says_so_and_waits_for_no_more_than_its_share(
+    turn: Turn | None, told: str, before_it: int
+) -> None:
+    assert told == turns(turn)
+    assert before_it == ahead(900, turn)

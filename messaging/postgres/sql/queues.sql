@@ -34,6 +34,27 @@ select pgmq.send(
 select lane, queue_length, oldest_msg_age_sec, total_messages
 from messaging.queue_depth
 
+-- name: campaigns
+-- The campaigns that take turns in the normal lane, the one with the most entries first.
+select campaign, entries, has_more, oldest_age_sec
+from messaging.waiting_campaigns
+order by entries desc, oldest_age_sec desc
+
+-- name: turn
+-- With how many campaigns a message takes turns, and how much of its own waits; no row where it waits
+-- for no turn.
+with waiting as materialized (
+  select campaign, entries, has_more from messaging.waiting_campaigns
+)
+select (select count(*) from waiting) as campaigns, own.campaign, own.entries, own.has_more
+from public.message_jobs as job
+join waiting as own
+  on own.campaign is not distinct from nullif(job.metadata ->> 'campaign', '')
+where
+  job.id = %(job_id)s
+  and job.status = 'pending'
+  and messaging.queue_of(job.priority) = 'sms_queue'
+
 -- name: be_patient
 -- How long this connection waits for its turn, and that the server notices within half a minute
 -- when we are gone, so that the turn is free again; and that `is_empty` never reads what a queue
