@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from messaging.bounds import Bounds
 from messaging.commands.database import answering, database
 from messaging.commands.exits import ExitCode
 from messaging.commands.fates import COLUMNS, Fate, Tally
@@ -61,7 +62,7 @@ def enqueue(screen: Screen, wish: Wish) -> ExitCode:
     ):
         hand_over: _HandOver = partial(messaging.enqueue_many, conn=conn)
         if wish.dry_run:
-            hand_over = partial(rehearse, conn, settings.default_region)
+            hand_over = partial(rehearse, conn, settings, Bounds(settings))
         remaining = rows(wish.file, _defaults(wish, conn))
         with (
             progress(screen, total) as advance,
