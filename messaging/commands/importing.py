@@ -12,7 +12,7 @@ from messaging.bounds import Bounds
 from messaging.commands.database import answering, database
 from messaging.commands.exits import ExitCode
 from messaging.commands.fates import COLUMNS, Fate, Tally
-from messaging.commands.files.drafts import Row, rows, survey
+from messaging.commands.files.drafts import rows, survey
 from messaging.commands.files.fields import Defaults
 from messaging.commands.files.lines import shown
 from messaging.commands.progress import progress
@@ -21,6 +21,7 @@ from messaging.commands.report import opened
 from messaging.commands.screen import Screen
 from messaging.commands.summary import Summary, picture
 from messaging.domain.draft import Draft
+from messaging.domain.plan import Row
 from messaging.errors import MessagingError
 from messaging.outbox import Messaging
 from messaging.postgres import figures
