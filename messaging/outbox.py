@@ -1,9 +1,8 @@
 """Hands messages over: the Python face of `messaging.enqueue`, with all that SQL cannot check."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
@@ -17,31 +16,20 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging.bounds import Bounds
-from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare, priority_for
+from messaging.domain.draft import Draft, priority_for
 from messaging.domain.job import JobId
 from messaging.errors import NotFound, Refused
 from messaging.postgres import connect, messages
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.messages import Enqueued, Event, Message
 from messaging.settings import Settings, load
+from messaging.steps.drafting import Drafted, prepare_all
 from messaging.steps.storing import store
 
 Postgres = Connection[TupleRow]
 
 BATCH = 1000
 """Drafts that are stored together, and committed together where the caller has no transaction."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    """Some drafts by their positions: those that can be stored, and answers for the others."""
-
-    prepared: Mapping[int, Prepared]
-    refused: Sequence[Enqueued]
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.prepared) + len(self.refused) == BATCH
 
 
 class Messaging:
@@ -156,52 +144,31 @@ class Messaging:
         with self._connection(conn) as mine:
             return messages.events(mine, JobId(id))
 
-    def _batches(self, drafts: Iterable[Draft], conn: Postgres | None) -> Iterator[_Batch]:
+    def _batches(self, drafts: Iterable[Draft], conn: Postgres | None) -> Iterator[Drafted]:
         remaining = enumerate(drafts, start=1)
         while some := dict(islice(remaining, BATCH)):
             yield self._prepare(some, conn)
 
-    def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> _Batch:
-        templates = self._templates(drafts.values(), conn)
-        bounds = self._bounds.of(partial(self._connection, conn))
-        region = self._settings.default_region
-        prepared: dict[int, Prepared] = {}
-        refused: list[Enqueued] = []
-        for position, draft in drafts.items():
-            template = None if draft.template is None else templates.get(str(draft.template))
-            try:
-                prepared[position] = prepare(draft, template, region, bounds)
-            except Refused as refusal:
-                refused.append(
-                    Enqueued(position=position, id=None, result="refused", reason=str(refusal))
-                )
-        return _Batch(prepared=prepared, refused=refused)
+    def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> Drafted:
+        connection = partial(self._connection, conn)
+        region, bounds = self._settings.default_region, self._bounds.of(connection)
+        return prepare_all(drafts, region, bounds, connection)
 
-    def _templates(
-        self, drafts: Iterable[Draft], conn: Postgres | None
-    ) -> Mapping[str, TemplateSource]:
-        """The templates that these drafts name, each read once."""
-        wanted = {str(draft.template) for draft in drafts if draft.template is not None}
-        if not wanted:
-            return {}
-        with self._connection(conn) as mine:
-            found = {name: messages.template(mine, name) for name in wanted}
-        return {name: template for name, template in found.items() if template is not None}
-
-    def _store(self, batch: _Batch, conn: Postgres | None) -> list[Enqueued]:
+    def _store(self, batch: Drafted, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""
+        refused = [_refused(*refusal) for refusal in batch.refused.items()]
         if not batch.prepared:
-            return list(batch.refused)
+            return refused
         with self._connection(conn) as mine:
             stored = store(mine, batch.prepared, self._defaults, self._settings.quiet_hours)
-        return sorted([*batch.refused, *stored], key=attrgetter("position"))
+        return sorted([*refused, *stored], key=attrgetter("position"))
 
     def _connection(self, conn: Postgres | None) -> AbstractContextManager[Postgres]:
         return nullcontext(conn) if conn is not None else self._pool.connection()
 
 
 def _in_turn(
-    store: Callable[[_Batch], list[Enqueued]], batches: Iterable[_Batch]
+    store: Callable[[Drafted], list[Enqueued]], batches: Iterable[Drafted]
 ) -> Iterator[list[Enqueued]]:
     """The answers to each batch, which a thread stores while the caller's prepares the next.
 
@@ -213,8 +180,8 @@ def _in_turn(
             for batch in batches:
                 if before:
                     yield before.result()
-                before = _begin(thread, store, batch) if batch.is_full else None
-                if not batch.is_full:
+                before = _begin(thread, store, batch) if _is_full(batch) else None
+                if not _is_full(batch):
                     yield store(batch)
         finally:
             last = before.result() if before else []
@@ -222,7 +189,7 @@ def _in_turn(
 
 
 def _begin(
-    thread: Executor, store: Callable[[_Batch], list[Enqueued]], batch: _Batch
+    thread: Executor, store: Callable[[Drafted], list[Enqueued]], batch: Drafted
 ) -> Future[list[Enqueued]]:
     """The answers to come of the thread, or this one's where none can be started."""
     try:
@@ -232,6 +199,14 @@ def _begin(
         done: Future[list[Enqueued]] = Future()
         done.set_result(store(batch))
         return done
+
+
+def _is_full(batch: Drafted) -> bool:
+    return len(batch.prepared) + len(batch.refused) == BATCH
+
+
+def _refused(position: int, reason: str) -> Enqueued:
+    return Enqueued(position=position, id=None, result="refused", reason=reason)
 
 
 def _known(id: UUID, answer: str) -> str:

@@ -8,10 +8,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from messaging.bounds import Bounds
 from messaging.commands.database import answering, database
 from messaging.commands.exits import ExitCode
 from messaging.commands.fates import COLUMNS, Fate, Tally
-from messaging.commands.files.drafts import Row, rows, survey
+from messaging.commands.files.drafts import rows, survey
 from messaging.commands.files.fields import Defaults
 from messaging.commands.files.lines import shown
 from messaging.commands.progress import progress
@@ -20,6 +21,7 @@ from messaging.commands.report import opened
 from messaging.commands.screen import Screen
 from messaging.commands.summary import Summary, picture
 from messaging.domain.draft import Draft
+from messaging.domain.plan import Row
 from messaging.errors import MessagingError
 from messaging.outbox import Messaging
 from messaging.postgres import figures
@@ -61,7 +63,7 @@ def enqueue(screen: Screen, wish: Wish) -> ExitCode:
     ):
         hand_over: _HandOver = partial(messaging.enqueue_many, conn=conn)
         if wish.dry_run:
-            hand_over = partial(rehearse, conn, settings.default_region)
+            hand_over = partial(rehearse, conn, settings, Bounds(settings))
         remaining = rows(wish.file, _defaults(wish, conn))
         with (
             progress(screen, total) as advance,

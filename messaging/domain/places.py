@@ -39,6 +39,7 @@ def places_of(phone: Phone) -> tuple[str, ...]:
     return tuple(place for place in (country, state) if place)
 
 
+@lru_cache(maxsize=16)
 def _parsed(phone: Phone) -> phonenumbers.PhoneNumber | None:
     try:
         return phonenumbers.parse(phone)

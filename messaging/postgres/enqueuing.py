@@ -47,18 +47,22 @@ def enqueue(conn: Postgres, drafts: Mapping[int, Prepared], defaults: Defaults) 
     """
     if not drafts:
         return []
-    given = list(drafts.values())
-    columns = {**_columns(given, defaults), **_limits(given, defaults)}
+    given = columns(list(drafts.values()), defaults)
     with conn.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(query("jobs", "enqueue_prepared"), columns).fetchall()
+        rows = cursor.execute(query("jobs", "enqueue_prepared"), given).fetchall()
     positions = list(drafts)
     answers = [
         Enqueued(position=positions[place - 1], id=id, result=result, reason=reason)
         for place, id, result, reason in rows
     ]
-    if columns["template_id"] is not None:
+    if given["template_id"] is not None:
         _keep_versions(conn, drafts, answers)
     return answers
+
+
+def columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:
+    """An array a column, all of one length; None for a column that no draft has."""
+    return {**_columns(drafts, defaults), **_limits(drafts, defaults)}
 
 
 def _keep_versions(
@@ -86,7 +90,7 @@ def _keep_versions(
 
 
 def _columns(drafts: Sequence[Prepared], defaults: Defaults) -> dict[str, str | None]:
-    """An array a column, all of one length; None for a column that no draft has."""
+    """The columns of what a draft says."""
     return {
         "id": arrays.optional([draft.id.hex if draft.id else None for draft in drafts]),
         "user_id": arrays.optional(

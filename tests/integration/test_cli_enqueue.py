@@ -289,3 +289,10 @@ def test_a_database_that_goes_away_in_the_middle_is_told_with_how_far_it_got(
     assert "1,000 of 2,500 rows are dealt with, and perhaps the 1,000 after them." in ran.err
     assert "Run it again: what was handed over is not handed over twice." in ran.err
     assert 1000 == len(bodies(db))
+
+
+def test_a_dry_run_asks_where_texts_may_go(messaging: CommandLine) -> None:
+    messaging.set(MESSAGING_COUNTRIES="DE")
+    ran = messaging("enqueue", file("texts.csv", f"to,body\n{TO},Hello\n"), "--dry-run", "--json")
+    assert (4, 1) == (ran.code, ran.json["refused"])
+    assert "where no texts may go" in ran.json["refusals"][0]["reason"]

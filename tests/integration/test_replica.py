@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -172,3 +173,16 @@ def test_nothing_can_be_written_where_it_is_read(environment: dict[str, str]) ->
 def test_without_a_replica_the_database_is_read(environment: dict[str, str]) -> None:
     del environment["DATABASE_READ_URL"]
     assert read(load(environment), figures.read, print).behind is None
+
+
+def test_a_plan_is_made_at_the_replica_and_says_how_old_it_is(
+    messaging: CommandLine, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text(f"to,body\n{PHONE},Hello\n")
+    planned = messaging("plan", path, "--json").json
+    assert planned["behind"] is not None
+    assert 1 == planned["plan"]["recipients"]
+    messaging.set(DATABASE_READ_URL=f"postgresql://nobody@127.0.0.1:{any_free()}/messaging")
+    planned = messaging("plan", path, "--report", tmp_path / "plan.csv", "--json").json
+    assert (None, 1) == (planned["behind"], planned["plan"]["recipients"])

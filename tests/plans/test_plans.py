@@ -26,6 +26,7 @@ from messaging.postgres import (
     messages,
     numbers,
     queues,
+    planning,
     retention,
 )
 from messaging.postgres.enqueuing import Defaults
@@ -195,6 +196,23 @@ def enqueue_prepared(db: Postgres, run: int) -> None:
     assert (101, 99) == (results.count("created"), results.count("duplicate"))
 
 
+def foresee(db: Postgres, run: int) -> None:
+    drafts = [
+        prepare(Draft(to="+15555550100", body=f"n {n}", idempotency_key=key), None, None)
+        for n in range(2000)
+        for key in [f"key {n}" if n and n % 2 == 0 else None]
+    ]
+    found = list(planning.foresee(db, drafts, Defaults(dedupe_window=HOUR)))
+    assert 999 == sum(one.is_duplicate for one in found)
+
+
+def ahead(db: Postgres, run: int) -> None:
+    (now,) = db.execute("select now()").fetchone() or (None,)
+    assert now is not None
+    waiting = planning.ahead(db, now + HOUR, in_usd=False)
+    assert 4000 < sum(group.messages for group in waiting) < 8000
+
+
 def learn(db: Postgres, run: int) -> None:
     failed = sids(40_001 + 90 * run, 17)
     waits = dict.fromkeys(failed, MINUTE)
@@ -255,6 +273,8 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (record_by_job, "message_jobs_pkey", 500),
         (enqueue, "message_jobs_idempotency_key", 400),
         (enqueue_prepared, "message_jobs_idempotency_key", 400),
+        (foresee, "message_jobs_content_key", 2500),
+        (ahead, "message_jobs_due", 8000),
         (lambda db, n: messages.show(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 3),
         (lambda db, n: messages.cancel(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 10),
         (lambda db, n: messages.events(db, ids(40_001 + n, 1)[0]), "message_events_job", 3),
@@ -284,7 +304,8 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
         "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
         "record_receipts by job", "enqueue",
-        "enqueue_prepared", "show", "cancel", "events_of_job", "held", "held_count", "resolve",
+        "enqueue_prepared", "foresee", "ahead", "show", "cancel", "events_of_job", "held",
+        "held_count", "resolve",
         "a user's own rows", "figures", "readings", "failed_recently", "forget_jobs, sent",
         "forget_jobs, failed", "forget_jobs, withdrawn", "forget_journal",
     ],

@@ -1,4 +1,4 @@
-"""`send` and `enqueue`: messages handed over, one or a file of them."""
+"""`send`, `plan` and `enqueue`: messages handed over, one or a file of them, or planned before."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +29,14 @@ LocalTime = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="On a clock: 2026-12-01T09:00, in place of --at."),
 ]
+File = Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .ndjson file.")]
+OfRows = Annotated[
+    str | None,
+    typer.Option("--template", metavar="NAME", help="A template, for rows that name none."),
+]
+KeyPrefix = Annotated[
+    str | None, typer.Option(metavar="PREFIX", help="Rows without a key get PREFIX:ROW as theirs.")
+]
 Timeout = Annotated[
     int, typer.Option(metavar="SECONDS", help="How long --wait waits, once it is due.")
 ]
@@ -37,6 +45,7 @@ Timeout = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Makes these commands part of the program."""
     app.command(cls=Command, rich_help_panel=MESSAGES)(send)
+    app.command(cls=Command, rich_help_panel=MESSAGES)(plan)
     app.command(cls=Command, rich_help_panel=MESSAGES)(enqueue)
 
 
@@ -80,15 +89,35 @@ def send(
     return sending.send(Screen(json=json), wish, timeout if wait else None)
 
 
+def plan(
+    file: File,
+    template: OfRows = None,
+    key_prefix: KeyPrefix = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Write what would become of every row here.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", metavar=FLAG, help="Write whole numbers into the report.")
+    ] = False,
+    json: Json = False,
+) -> ExitCode:
+    """Tell who would get a file's messages, when and for how much; hand nothing over.
+
+    It takes what [bold]enqueue[/] takes, asks the same rules, and writes nothing.
+    """
+    from messaging.commands import planning
+    from messaging.commands.screen import Screen
+
+    wish = planning.Wish(
+        file=file, template=template, key_prefix=key_prefix, report=report, full=full
+    )
+    return planning.plan(Screen(json=json), wish)
+
+
 def enqueue(
-    file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .ndjson file.")],
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A template, for rows that name none.")
-    ] = None,
-    key_prefix: Annotated[
-        str | None,
-        typer.Option(metavar="PREFIX", help="Rows without a key get PREFIX:ROW as theirs."),
-    ] = None,
+    file: File,
+    template: OfRows = None,
+    key_prefix: KeyPrefix = None,
     report: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Write what became of every row here.")
     ] = None,

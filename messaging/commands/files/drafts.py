@@ -1,14 +1,13 @@
 """A file of messages as drafts, and what is wrong with those that are none."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from messaging.commands.files import objects, table
 from messaging.commands.files.fields import Defaults, draft, field_of, refuse_unknown
 from messaging.commands.files.lines import shown
 from messaging.commands.files.record import Record
-from messaging.domain.draft import Draft
+from messaging.domain.plan import Row
 from messaging.errors import Refused
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
@@ -19,16 +18,6 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
     ".ndjson": objects.records,
 }
 _TABLES = (".csv", ".tsv", ".txt")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A record of the file: a draft, or the reason why it is none."""
-
-    number: int
-    line: int
-    draft: Draft | None
-    reason: str | None
 
 
 def survey(path: Path, *, has_template: bool) -> int:
