@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from messaging import events
 from messaging.domain.answers import Deleting
 from messaging.domain.consent import CATEGORIES, Consent, last_word
 from messaging.domain.erasure import PASSING, Key, Patterns, why_not
@@ -82,7 +81,6 @@ def erase(rt: Runtime, begun: Begun, *, at_twilio: bool = False) -> Erased:
     with rt.db.connection() as conn:
         erasure.forget_samples(conn)
         erasure.finish(conn, begun.id)
-    events.number_erased(erasure=begun.id, messages=messages)
     return Erased(
         messages=messages,
         inbound=inbound,

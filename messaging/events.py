@@ -198,11 +198,6 @@ def number_stopped(*, messages: int) -> None:
     _log.info("number_stopped", messages=messages)
 
 
-def number_erased(*, erasure: int, messages: int) -> None:
-    """A number is erased, and from so many messages."""
-    _log.info("number_erased", erasure=erasure, messages=messages)
-
-
 def callback_refused(*, reason: str) -> None:
     """A webhook was not signed by Twilio, or was no callback."""
     _log.warning("callback_refused", reason=reason)

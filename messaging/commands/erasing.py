@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from messaging import erasing, handover, optout, runtime
+from messaging import erasing, optout, runtime
 from messaging.commands.database import answering
 from messaging.commands.exits import ExitCode
 from messaging.commands.operator import name_of
@@ -15,7 +15,6 @@ from messaging.domain.phone import mask, normalise
 from messaging.domain.wording import count
 from messaging.erasing import Begun, Erased
 from messaging.errors import Refused
-from messaging.runtime import Runtime
 from messaging.settings import load
 
 _MOST_TOLD = 10
@@ -44,7 +43,8 @@ def erase(screen: Screen, number: str | None, by: str | None, *, at_twilio: bool
     try:
         with answering(settings.database_url.get_secret_value()):
             begun = erasing.begin(rt, phone, name_of(by))
-            _end_what_is_under_way(rt, phone)
+            # A STOP that somebody has begun must be in the ledger.
+            optout.carry_out(rt, phone)
             erased = erasing.erase(rt, begun, at_twilio=at_twilio)
     finally:
         rt.close()
@@ -59,11 +59,6 @@ def _from_input() -> str:
     if not line:
         raise Refused("Which number? Write it behind the command, or as a line to its input.")
     return line
-
-
-def _end_what_is_under_way(rt: Runtime, phone: Phone) -> None:
-    optout.carry_out(rt, phone)
-    handover.take_back(rt)
 
 
 def _gone(begun: Begun, erased: Erased, *, at_twilio: bool) -> Gone:

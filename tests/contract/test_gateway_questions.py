@@ -289,5 +289,5 @@ def test_credentials_and_sender_are_checked_without_sending(
 def test_a_record_is_deleted_only_if_twilio_says_so(
     opened: Opened, script: Act, expected: Deleting
 ) -> None:
-    with serving([script]) as server:
+    with serving(script) as server:
         assert [expected] == list(opened(server).delete([SID]))

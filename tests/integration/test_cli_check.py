@@ -113,9 +113,6 @@ def test_a_key_that_is_missing_is_trouble(messaging: CommandLine, db: Database) 
     db.execute("insert into messaging.erasure_keys (id) values ('0123abcd')")
     found = findings(messaging("check", "--json"))["erasure"]
     assert ("trouble", True) == (found["state"], "erasures give-up 0123abcd" in found["advice"])
-    db.execute("update messaging.erasure_keys set given_up_at = now()")
-    messaging.set(MESSAGING_ERASURE_KEY="k" * 32)
-    assert "ok" == findings(messaging("check", "--json"))["erasure"]["state"]
 
 
 def test_a_line_is_printed_for_each_part_and_a_verdict(messaging: CommandLine) -> None:

@@ -133,9 +133,8 @@ def test_an_erasure_that_is_killed_is_finished_by_the_next_one(
 
 
 def waits(db: Database) -> bool:
-    return bool(
-        db.execute(
-            "select from pg_stat_activity where wait_event_type = 'Lock' "
-            "and query like '%erase_elsewhere%' and datname = current_database()"
-        ).fetchone()
+    found = db.execute(
+        "select pid from pg_stat_activity where wait_event_type = 'Lock' "
+        "and query like '%erase_elsewhere%' and datname = current_database()"
     )
+    return found.fetchone() is not None
