@@ -17,7 +17,7 @@ from messaging.commands.screen import Screen
 from messaging.commands.tables import columns
 from messaging.domain.consent import CATEGORIES, Consent, last_word
 from messaging.domain.phone import mask, normalise
-from messaging.domain.wording import count, plain
+from messaging.domain.wording import count, hide_numbers, plain
 from messaging.errors import Refused
 from messaging.explanation.line import Tell
 from messaging.postgres import consent, erasure, figures
@@ -74,7 +74,10 @@ def show(screen: Screen, number: str, *, full: bool) -> ExitCode:
     value = Story(
         phone=phone if full else mask(phone),
         standing={category: last_word(said, category) for category in CATEGORIES},
-        chapters=[*(_erased(one) for one in kept), *(_told(chapter) for chapter in chapters)],
+        chapters=[
+            *(_erased(one) for one in kept),
+            *(_told(chapter, full=full) for chapter in chapters),
+        ],
     )
     if not value.chapters:
         screen.show(value, Text("Nothing is known of this number's consent.", "dim"))
@@ -137,8 +140,8 @@ def known(category: str) -> str:
     return category
 
 
-def _told(chapter: Chapter) -> Told:
-    evidence = json.loads(chapter.evidence)
+def _told(chapter: Chapter, *, full: bool) -> Told:
+    evidence = json.loads(chapter.evidence if full else hide_numbers(chapter.evidence))
     what = str(chapter.state or f"text: {chapter.source or 'no keyword'}")
     return Told(
         at=chapter.at,
