@@ -55,11 +55,14 @@ class Erased:
 def begin(rt: Runtime, phone: Phone, by: str | None) -> Begun:
     """Puts the erasure on record, and ends all that waits for the number.
 
-    Raises Refused where no key is set.
+    Raises Refused where no key is set, and Misconfigured where one is missing that an earlier word
+    of this number may be kept with.
     """
     _key(rt)
+    keyring = rt.settings.keyring
     with rt.db.connection() as conn:
-        id = erasure.begin(conn, rt.settings.keyring.whoms(phone), by)
+        keyring.require(key.id for key in erasure.keys(conn) if key.given_up_at is None)
+        id = erasure.begin(conn, keyring.whoms(phone), by)
     written = Patterns(phone).recipient(rt.settings.default_region)
     with rt.db.connection() as conn:
         ended = erasure.withdraw(conn, id, phone, written)

@@ -498,23 +498,29 @@ def test_an_opt_out_is_at_every_moment_in_one_of_the_two_places(
 def test_receipts_and_texts_that_come_afterwards_are_recorded(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
-    id = theirs(db, max_carrier_retries=3)
+    dead, passing = (theirs(db, max_carrier_retries=3) for _ in range(2))
     work(rt)
     erase(rt)
-    sid = Sid(row(db, id).twilio_sid or "")
     late = [
-        Receipt(sid=sid, status="sent", job_id=JobId(id)),
-        Receipt(sid=sid, status="undelivered", job_id=JobId(id), error_code=30005),
+        Receipt(
+            sid=Sid(row(db, id).twilio_sid or ""),
+            status="undelivered",
+            job_id=JobId(id),
+            error_code=code,
+        )
+        for id, code in ((dead, 30005), (passing, 30008))
     ]
     with rt.db.connection() as conn:
         record(conn, late, rt.settings)
-    assert ("undelivered", 30005, ERASED) == (
-        row(db, id).delivery_status,
-        row(db, id).error_code,
-        row(db, id).recipient_phone,
-    )
+    for id, code in ((dead, 30005), (passing, 30008)):
+        told = row(db, id)
+        assert ("undelivered", code, ERASED) == (
+            told.delivery_status,
+            told.error_code,
+            told.recipient_phone,
+        )
     assert [] == numbers.find(db, 9), "nobody is dead"
-    assert [(1,)] == db.execute("select count(*) from message_jobs").fetchall(), "nor texted again"
+    assert [(2,)] == db.execute("select count(*) from message_jobs").fetchall(), "nor texted again"
     heard(db, "SM" + "3" * 32, "Hello?")
     assert 1 == erase(rt).inbound
 
@@ -592,6 +598,8 @@ def test_who_lacks_a_key_sends_nothing_until_it_is_set_or_given_up(
         row(db, id).attempt,
         len(twilio.ledger.outbound),
     )
+    with pytest.raises(Misconfigured):
+        erasing.begin(changed, THEIRS, "ann")
     assert erasure.give_key_up(db, key.id, "ann")
     assert Counter({"sent": 1}) == delivery.deliver(changed, Lane.NORMAL, hints).outcomes
     changed.close()
