@@ -14,6 +14,7 @@ from messaging.commands.doors import (
     consent,
     dead,
     deciding,
+    erasing,
     handing_over,
     looking,
     measuring,
@@ -76,6 +77,7 @@ _DOORS = (
     dead,
     consent,
     numbers,
+    erasing,
     templates,
     series,
 )

@@ -70,7 +70,7 @@ def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
         found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
-        claimed = with_standing(conn, found)
+        claimed = with_standing(conn, found, rt.settings.keyring)
     claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:

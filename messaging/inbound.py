@@ -1,5 +1,6 @@
 """Takes texts to us in: kept, and heeded where they are keywords."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from psycopg import AsyncConnection
@@ -7,13 +8,15 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from messaging import events
+from messaging.domain.consent import ALL, Consent, Said, last_word
+from messaging.domain.erasure import Keyring
 from messaging.domain.inbound import Inbound
-from messaging.domain.job import Sid
-from messaging.postgres import consent
+from messaging.domain.job import Phone, Sid
+from messaging.postgres import consent, erasure
 
 
 async def record(
-    pool: AsyncConnectionPool[AsyncConnection[TupleRow]], texts: Sequence[Inbound]
+    pool: AsyncConnectionPool[AsyncConnection[TupleRow]], texts: Sequence[Inbound], keyring: Keyring
 ) -> frozenset[Sid]:
     """Commits these texts in one statement, and returns those that were new.
 
@@ -22,7 +25,8 @@ async def record(
     nothing is recorded.
     """
     async with pool.connection() as conn:
-        fresh = await consent.record_inbound(conn, texts)
+        erased = await _erased(conn, texts, keyring)
+        fresh = await consent.record_inbound(conn, texts, erased)
     for text in texts:
         if text.sid in fresh:
             events.inbound_received(
@@ -31,3 +35,19 @@ async def record(
                 sounds_like_refusal=text.reading.sounds_like_refusal,
             )
     return fresh
+
+
+async def _erased(
+    conn: AsyncConnection[TupleRow], texts: Sequence[Inbound], keyring: Keyring
+) -> frozenset[Phone]:
+    """Those who take a STOP back that is not in the ledger, because their number was erased."""
+    undoing = [Phone(text.sender) for text in texts if text.only_undoes]
+    known_as = {whom: phone for phone in undoing for whom in keyring.whoms(phone)}
+    if not known_as:
+        return frozenset()
+    said = defaultdict[Phone, list[Said]](list)
+    for one in await erasure.sayings_beside(conn, list(known_as)):
+        said[known_as[one.whom]].append(one.said)
+    return frozenset(
+        phone for phone, words in said.items() if last_word(words, ALL) is Consent.OPTED_OUT
+    )

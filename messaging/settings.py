@@ -29,6 +29,7 @@ from messaging.errors import Misconfigured
 from messaging.expiring import ExpirySettings
 from messaging.guarding import GuardSettings
 from messaging.keeping import KeepingSettings, ReplicaSettings
+from messaging.keying import ErasureSettings
 from messaging.limiting import LimitSettings
 from messaging.operating import LifeSettings, RunningSettings
 from messaging.setting_groups import (
@@ -48,6 +49,7 @@ from messaging.timing import HourSettings
 class Settings(
     RunningSettings,
     LifeSettings,
+    ErasureSettings,
     ConsentSettings,
     KeepingSettings,
     HourSettings,

@@ -17,12 +17,14 @@ from messaging.commands.screen import Screen
 from messaging.commands.tables import columns
 from messaging.domain.consent import CATEGORIES, Consent, last_word
 from messaging.domain.phone import mask, normalise
-from messaging.domain.wording import count, plain
+from messaging.domain.wording import count, hide_numbers, plain
 from messaging.errors import Refused
 from messaging.explanation.line import Tell
-from messaging.postgres import consent, figures
+from messaging.postgres import consent, erasure, figures
 from messaging.postgres.consent import Chapter
+from messaging.postgres.erasure import ErasedSaying
 from messaging.settings import load
+from messaging.steps.standing import standings
 
 LONGEST_PROOF = 500
 """Characters."""
@@ -66,14 +68,18 @@ def show(screen: Screen, number: str, *, full: bool) -> ExitCode:
     phone = normalise(number, settings.default_region)
     with database(settings) as conn:
         chapters = consent.story(conn, phone)
-        said = consent.standings(conn, [phone]).get(phone, ())
+        said = standings(conn, [phone], settings.keyring).get(phone, ())
+        kept = erasure.sayings(conn, settings.keyring.whoms(phone))
         now = figures.versions(conn).clock
     value = Story(
         phone=phone if full else mask(phone),
         standing={category: last_word(said, category) for category in CATEGORIES},
-        chapters=[_told(chapter) for chapter in chapters],
+        chapters=[
+            *(_erased(one) for one in kept),
+            *(_told(chapter, full=full) for chapter in chapters),
+        ],
     )
-    if not chapters:
+    if not value.chapters:
         screen.show(value, Text("Nothing is known of this number's consent.", "dim"))
         return ExitCode.OK
     screen.show(value, "", _heading(value), "", _table(value, moments.local(now)), "")
@@ -134,8 +140,8 @@ def known(category: str) -> str:
     return category
 
 
-def _told(chapter: Chapter) -> Told:
-    evidence = json.loads(chapter.evidence)
+def _told(chapter: Chapter, *, full: bool) -> Told:
+    evidence = json.loads(chapter.evidence if full else hide_numbers(chapter.evidence))
     what = str(chapter.state or f"text: {chapter.source or 'no keyword'}")
     return Told(
         at=chapter.at,
@@ -144,6 +150,17 @@ def _told(chapter: Chapter) -> Told:
         source=chapter.source if chapter.kind == "consent" else None,
         evidence=evidence,
         by=chapter.by,
+    )
+
+
+def _erased(saying: ErasedSaying) -> Told:
+    return Told(
+        at=saying.since,
+        what=saying.state,
+        category=saying.category,
+        source="erased",
+        evidence={},
+        by=None,
     )
 
 

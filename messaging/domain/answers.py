@@ -143,3 +143,12 @@ class Canceling(StrEnum):
     CANCELED = "canceled"
     TOO_LATE = "too_late"
     UNANSWERED = "unanswered"
+
+
+class Deleting(StrEnum):
+    """What Twilio said when asked to delete its record of a text."""
+
+    DELETED = "deleted"
+    """It has none, now or before."""
+    UNDER_WAY = "under_way"
+    UNANSWERED = "unanswered"

@@ -190,6 +190,7 @@ _KINDS: Mapping[str, Callable[[Event, Tell], Said]] = {
         f"It comes from the series {_word(event, 'series')}.",
         Tone.PLAIN,
     ),
+    "erased": _always("Its number was erased, and what it said."),
     "stopped": _stopped,
     "resumed": _always("Sending was resumed: it is due."),
     "deferred": _deferred,

@@ -1,6 +1,6 @@
 """Consent and texts to us: one function for each named query of `sql/consent.sql`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,6 +32,14 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """What numbers said last; and the ids of keys that opt-outs of erased numbers are kept with."""
+
+    said: Mapping[Phone, tuple[Said, ...]]
+    keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
     """A text that sounds like a refusal; `total` is how many there are."""
 
@@ -44,10 +52,13 @@ class Unseen:
 
 
 async def record_inbound(
-    conn: AsyncConnection[TupleRow], texts: Sequence[Inbound]
+    conn: AsyncConnection[TupleRow], texts: Sequence[Inbound], erased: Collection[Phone] = ()
 ) -> frozenset[Sid]:
-    """Keeps texts to us and heeds keywords, in one statement; the ids of those that were new."""
-    rows = [_row(text) for text in texts]
+    """Keeps texts to us and heeds keywords, in one statement; the ids of those that were new.
+
+    `erased` are numbers whose opt-out is not in the ledger, but kept as a keyed hash.
+    """
+    rows = [_row(text, erased) for text in texts]
     found = await conn.execute(query("consent", "record_inbound"), {"texts": Jsonb(rows)})
     return frozenset(Sid(sid) for (sid,) in await found.fetchall())
 
@@ -90,14 +101,18 @@ def finish_overdue(conn: Postgres, write_deadline: timedelta) -> int:
     return len(rows.fetchall())
 
 
-def standings(conn: Postgres, phones: Iterable[Phone]) -> dict[Phone, tuple[Said, ...]]:
+def standings(conn: Postgres, phones: Iterable[Phone]) -> Standings:
     """What these numbers said last; those that said nothing are missing."""
     said: dict[Phone, tuple[Said, ...]] = {}
+    keys: list[str] = []
     rows = conn.execute(query("consent", "standings"), {"phones": list(set(phones))})
     for phone, category, state, event_id in rows:
+        if not phone:
+            keys.append(category)
+            continue
         one = Said(category=category, state=Consent(state), event_id=event_id)
         said[phone] = (*said.get(phone, ()), one)
-    return said
+    return Standings(said=said, keys=keys)
 
 
 def record(
@@ -142,7 +157,7 @@ def see(conn: Postgres, sid: Sid, by: str | None) -> bool:
     return row is not None
 
 
-def _row(text: Inbound) -> dict[str, object]:
+def _row(text: Inbound, erased: Collection[Phone]) -> dict[str, object]:
     return {
         "sid": text.sid,
         "sender": text.sender,
@@ -151,6 +166,6 @@ def _row(text: Inbound) -> dict[str, object]:
         "media_urls": list(text.media_urls),
         "word": text.reading.word,
         "said": text.reading.said,
-        "only_undoes": text.only_undoes,
+        "only_undoes": text.only_undoes and text.sender not in erased,
         "sounds_like_refusal": text.reading.sounds_like_refusal,
     }

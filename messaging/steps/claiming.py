@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from messaging.domain.erasure import Keyring
 from messaging.domain.job import Claim, JobId
-from messaging.postgres import consent, jobs
+from messaging.postgres import jobs
 from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
+from messaging.steps.standing import standings
 
 
 def claim(
@@ -39,16 +41,19 @@ def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
         # Once there is a connection: waiting for one must not use the time up.
         write_before = rt.monotonic() + rt.settings.send_deadline
         claims = jobs.claim(conn, ids, rt.settings.lease, rt.settings.caps)
-        return with_standing(conn, claims), write_before
+        return with_standing(conn, claims, rt.settings.keyring), write_before
 
 
-def with_standing(conn: Postgres, claims: Sequence[Claim]) -> Sequence[Claim]:
+def with_standing(conn: Postgres, claims: Sequence[Claim], keyring: Keyring) -> Sequence[Claim]:
     """These claims, of this transaction, with what their recipients said about being texted.
 
     In a statement of its own, after the claim: it has a later snapshot, and whoever carries out a
-    STOP waits for claims that began before it was known (`optout.carry_out`).
+    STOP waits for claims that began before it was known (`optout.carry_out`). Raises Misconfigured
+    where it cannot be known; then nothing is claimed.
     """
-    said = consent.standings(conn, [claim.recipient_phone for claim in claims]) if claims else {}
+    if not claims:
+        return claims
+    said = standings(conn, [claim.recipient_phone for claim in claims], keyring)
     if not said:
         return claims
     return [replace(claim, said=said.get(claim.recipient_phone, ())) for claim in claims]

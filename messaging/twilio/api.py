@@ -58,6 +58,10 @@ class Api:
         """Change a message, e.g. cancel it."""
         return await self._client.request_async("POST", self._message_url(sid), data={**form})
 
+    async def delete(self, sid: Sid) -> Response:
+        """Delete the record of a message, with its media."""
+        return await self._client.request_async("DELETE", self._message_url(sid))
+
     async def message(self, sid: Sid) -> Response:
         """One message."""
         return await self._client.request_async("GET", self._message_url(sid))

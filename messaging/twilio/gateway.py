@@ -1,4 +1,4 @@
-"""The one way to Twilio: send, cancel, fetch, find, history, check."""
+"""The one way to Twilio: send, cancel, delete, fetch, find, history, check."""
 
 import asyncio
 import ssl
@@ -12,6 +12,7 @@ from typing import TypeVar
 from messaging.domain.answers import (
     Answer,
     Canceling,
+    Deleting,
     Fault,
     Listed,
     NotSent,
@@ -112,6 +113,13 @@ class Gateway:
             return []
         answers = self._ask(lambda api: questions.cancel_all(api, sids))
         return [Canceling.UNANSWERED] * len(sids) if isinstance(answers, Unanswered) else answers
+
+    def delete(self, sids: Sequence[Sid]) -> Sequence[Deleting]:
+        """Ask Twilio to delete its records of messages, with their media; safe to repeat."""
+        if not sids:
+            return []
+        answers = self._ask(lambda api: questions.delete_all(api, sids))
+        return [Deleting.UNANSWERED] * len(sids) if isinstance(answers, Unanswered) else answers
 
     def fetch(self, sid: Sid) -> Listed | Unanswered | None:
         """A message as Twilio has it; None if Twilio says that there is no such message."""

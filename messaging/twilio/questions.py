@@ -1,4 +1,4 @@
-"""What we ask Twilio about messages that it has: look one up, look for one, cancel one.
+"""What we ask Twilio about messages that it has: look one up, look for one, cancel one, delete one.
 
 Only a clean answer counts. Whatever else comes is Unanswered, and proves nothing.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from twilio.http.response import Response
 
-from messaging.domain.answers import Canceling, Listed, Unanswered
+from messaging.domain.answers import Canceling, Deleting, Listed, Unanswered
 from messaging.domain.job import Phone, Sid
 from messaging.twilio import classify, listing
 from messaging.twilio.api import Api
@@ -20,8 +20,12 @@ MOST_PAGES = 10
 """A thousand texts to one number since a send: something else is wrong then."""
 _AT_A_TIME = 50
 """Cancellations under way at once: a STOP may reach hundreds of texts that Twilio keeps."""
+_DELETIONS = 10
+"""Deletions under way at once: nobody waits for them, and sending needs the room."""
 UNKNOWN_MESSAGE = 20404
 """Twilio's code for a message that does not exist. A 404 without it is not Twilio's answer."""
+_INCOMPLETE = 20009
+"""Twilio's code for a message that it cannot delete before it is complete."""
 
 
 async def fetch(api: Api, sid: Sid) -> Listed | Unanswered | None:
@@ -98,6 +102,29 @@ async def cancel(api: Api, sid: Sid) -> Canceling:
     if not isinstance(now, Listed) or now.status == "scheduled":
         return Canceling.UNANSWERED
     return Canceling.CANCELED if now.status == "canceled" else Canceling.TOO_LATE
+
+
+async def delete_all(api: Api, sids: Sequence[Sid]) -> Sequence[Deleting]:
+    """Delete Twilio's records of messages side by side, some at a time."""
+    room = asyncio.Semaphore(_DELETIONS)
+
+    async def one(sid: Sid) -> Deleting:
+        async with room:
+            return await delete(api, sid)
+
+    return await asyncio.gather(*(one(sid) for sid in sids))
+
+
+async def delete(api: Api, sid: Sid) -> Deleting:
+    """Delete Twilio's record of a message, its media included; safe to repeat."""
+    try:
+        response = await api.delete(sid)
+    except Failed:
+        return Deleting.UNANSWERED
+    code = classify.code_of(response.text)
+    if response.status_code == 204 or (response.status_code, code) == (404, UNKNOWN_MESSAGE):
+        return Deleting.DELETED
+    return Deleting.UNDER_WAY if code == _INCOMPLETE else Deleting.UNANSWERED
 
 
 def _read(response: Response) -> Listed | None:

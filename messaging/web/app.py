@@ -43,7 +43,7 @@ def build(settings: Settings) -> FastAPI:
     collector = Collector(_recorder(pool, meters, settings))
     callback = callbacks.StatusCallback(settings, collector, meters)
     rt = runtime.build(settings)
-    texts = Collector(_keeper(pool))
+    texts = Collector(_keeper(pool, rt.settings))
     webhook = inbound_webhook.InboundWebhook(rt, texts, meters)
     breakers = rt.throttle.breakers.keys
 
@@ -101,10 +101,10 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     return answers
 
 
-def _keeper(pool: health.Pool) -> Record[Inbound]:
+def _keeper(pool: health.Pool, settings: Settings) -> Record[Inbound]:
     async def keep(group: Sequence[Inbound]) -> None:
         try:
-            await inbound.record(pool, group)
+            await inbound.record(pool, group, settings.keyring)
         except connect.AWAY as error:
             raise Unreachable(f"no text was recorded ({type(error).__name__})") from None
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.domain.answers import Canceling, Listed, Unanswered
+from messaging.domain.answers import Canceling, Deleting, Listed, Unanswered
 from messaging.domain.job import Phone, Sid
 from messaging.settings import load
 from messaging.twilio.gateway import Gateway
@@ -271,3 +271,23 @@ def test_credentials_and_sender_are_checked_without_sending(
     assert "secret" not in f"{checked}"
     assert all(request.startswith(b"GET ") for request in server.requests)
     assert len(script) == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (answer(http(204, "")), Deleting.DELETED),
+        (error(404, 20404), Deleting.DELETED),
+        (error(404, None), Deleting.UNANSWERED),
+        (error(409, 20009), Deleting.UNDER_WAY),
+        (error(500, 20500), Deleting.UNANSWERED),
+        (error(401, 20003), Deleting.UNANSWERED),
+        (close, Deleting.UNANSWERED),
+    ],
+    ids=["gone", "gone before", "a 404 of somebody else", "under way", "error", "wrong", "silence"],
+)
+def test_a_record_is_deleted_only_if_twilio_says_so(
+    opened: Opened, script: Act, expected: Deleting
+) -> None:
+    with serving(script) as server:
+        assert [expected] == list(opened(server).delete([SID]))

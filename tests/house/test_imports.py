@@ -22,6 +22,7 @@ HEIGHT = {
     "domain": 1,
     "setting_groups": 1.5,
     "keeping": 1.7,
+    "keying": 1.7,
     "expiring": 1.7,
     "limiting": 1.7,
     "consenting": 1.7,

@@ -25,7 +25,8 @@ from tests.integration.story import stop
 Database = Connection[TupleRow]
 PARTS = [
     "settings", "database", "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops",
-    "countries", "redis", "sending", "workers", "bridge", "beat", "twilio", "sender", "callback",
+    "countries", "erasure", "redis", "sending", "workers", "bridge", "beat", "twilio", "sender",
+    "callback",
 ]  # fmt: skip
 
 TAKES_EVERYTHING = replace(
@@ -108,6 +109,12 @@ def test_each_trouble_is_told_with_what_to_do(
         assert f"Start one: {command.line}" == found[name]["advice"]
 
 
+def test_a_key_that_is_missing_is_trouble(messaging: CommandLine, db: Database) -> None:
+    db.execute("insert into messaging.erasure_keys (id) values ('0123abcd')")
+    found = findings(messaging("check", "--json"))["erasure"]
+    assert ("trouble", True) == (found["state"], "erasures give-up 0123abcd" in found["advice"])
+
+
 def test_a_line_is_printed_for_each_part_and_a_verdict(messaging: CommandLine) -> None:
     ran = messaging("check")
     assert (1, "") == (ran.code, ran.err)
@@ -124,7 +131,7 @@ def test_everything_else_is_looked_at_when_the_servers_are_away(messaging: Comma
     ran = messaging("check", "--json")
     unknown = (
         "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops", "countries",
-        "sending", "workers", "bridge", "beat",
+        "erasure", "sending", "workers", "bridge", "beat",
     )  # fmt: skip
     assert {
         **dict.fromkeys(PARTS, "ok"),
@@ -143,7 +150,7 @@ def test_everything_else_is_looked_at_when_nothing_is_set_up(
     assert {
         **dict.fromkeys(PARTS, "ok"),
         **dict.fromkeys(("migrations", "pgmq", "workers", "bridge", "beat", "twilio"), "trouble"),
-        **dict.fromkeys(("queues", "alerts", "stops", "countries", "sender"), "skipped"),
+        **dict.fromkeys(("queues", "alerts", "stops", "countries", "erasure", "sender"), "skipped"),
     } == states(ran)
     assert "Run `messaging migrate`." == findings(ran)["migrations"]["advice"]
 

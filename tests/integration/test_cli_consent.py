@@ -58,6 +58,15 @@ def test_the_story_has_every_word_with_its_proof(messaging: CommandLine, db: Dat
     assert TO in messaging("consent", "show", TO, "--full").out
 
 
+def test_numbers_in_the_evidence_are_whole_only_if_that_is_wanted(
+    messaging: CommandLine, db: Database
+) -> None:
+    messaging("consent", "opt-out", TO, "--evidence", f"called from {TO}")
+    for more, expected in (((), False), (("--full",), True)):
+        ran = messaging("consent", "show", TO, "--json", *more)
+        assert expected == (TO in ran.out), more
+
+
 @pytest.mark.parametrize(
     "words",
     [

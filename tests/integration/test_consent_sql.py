@@ -25,7 +25,7 @@ def say(db: Database, state: Consent, category: str = "all", phone: Phone = PHON
 
 
 def word(db: Database, category: str = "transactional") -> Consent | None:
-    return last_word(consent.standings(db, [PHONE]).get(PHONE, ()), category)
+    return last_word(consent.standings(db, [PHONE]).said.get(PHONE, ()), category)
 
 
 def test_every_change_has_its_source_evidence_and_time(db: Database) -> None:

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 
 from messaging import delivery, handover, optout, runtime, upkeep
 from messaging.domain.consent import Consent
+from messaging.domain.erasure import Keyring
 from messaging.domain.job import JobId, Lane, Phone
 from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
@@ -104,7 +105,7 @@ def test_a_claim_that_did_not_know_of_the_stop_is_waited_for(
     take(rt)
     with psycopg.connect(database_url) as claiming:
         [claim] = jobs.claim(claiming, [JobId(id)], LEASE)
-        assert (claim,) == tuple(with_standing(claiming, [claim])), "it knows of nothing"
+        assert (claim,) == tuple(with_standing(claiming, [claim], Keyring())), "it knows of nothing"
         begin(rt)
         horizon = consent.horizon(db)
         assert not consent.is_quiet(db, PHONE, horizon, LEASE)
@@ -121,7 +122,7 @@ def test_a_claim_that_began_before_the_first_commit_and_took_its_jobs_after_it_k
     with psycopg.connect(database_url) as claiming:
         claiming.execute("select 1")
         begin(rt)
-        [claim] = with_standing(claiming, jobs.claim(claiming, [JobId(id)], LEASE))
+        [claim] = with_standing(claiming, jobs.claim(claiming, [JobId(id)], LEASE), Keyring())
         assert claim.said
 
 

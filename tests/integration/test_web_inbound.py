@@ -9,15 +9,19 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from messaging.domain.consent import Consent, last_word
+from messaging.domain.erasure import Keyring
 from messaging.domain.job import Phone
 from messaging.local.postgres import EmbeddedPostgres
-from messaging.postgres import consent
+from messaging.postgres import consent, erasure
 from messaging.postgres.migrate import migrate
+from messaging.steps.standing import standings
 from tests.integration.story import insert, row
 from tests.integration.web_server import PUBLIC, TOKEN, Answer, Web, headers, sign, web_process
 
 INBOUND = "/api/twilio/inbound"
 OURS = "+15005550006"
+KEY = "k" * 32
 _numbers = count(1)
 
 
@@ -36,6 +40,7 @@ def web(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         TWILIO_AUTH_TOKEN=TOKEN,
         PUBLIC_BASE_URL=PUBLIC,
         MESSAGING_KEYWORD_REPLIES="ours",
+        MESSAGING_ERASURE_KEY=KEY,
         MESSAGING_KEYWORD_LANGUAGES="en,fr",
         MESSAGING_HELP_REPLY="Ask <us> & ours",
     ) as process:
@@ -93,6 +98,19 @@ def test_a_yes_is_a_consent_only_where_there_was_a_stop(
     text(web, phone, "stop")
     text(web, phone, "yes")
     assert ["opted_out", "opted_in"] == states(conn, phone)
+
+
+def test_a_yes_takes_a_stop_back_that_is_kept_of_an_erased_number(
+    web: Web, conn: Connection[TupleRow], phone: Phone
+) -> None:
+    keyring = Keyring.of(KEY)
+    text(web, phone, "stop")
+    id = erasure.begin(conn, keyring.whoms(phone), None)
+    erasure.erase_consent(conn, id, phone, keyring.whoms(phone), keyring.keys[0])
+    assert [] == states(conn, phone)
+    text(web, phone, "yes")
+    assert ["opted_in"] == states(conn, phone)
+    assert Consent.OPTED_IN is last_word(standings(conn, [phone], keyring)[phone], "marketing")
 
 
 def test_a_text_that_twilio_posts_twice_counts_once(

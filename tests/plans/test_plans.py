@@ -25,8 +25,8 @@ from messaging.postgres import (
     kept,
     messages,
     numbers,
-    queues,
     planning,
+    queues,
     retention,
 )
 from messaging.postgres.enqueuing import Defaults

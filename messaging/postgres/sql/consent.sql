@@ -30,7 +30,8 @@ order by since
 limit 100
 
 -- name: standings
--- What these numbers said last, by category; nothing for those that said nothing.
+-- What these numbers said last, by category; nothing for those that said nothing. A row without a
+-- number names a key with which opt-outs of erased numbers are kept.
 select phone, category, state, event_id
 from messaging.standings(%(phones)s)
 
