@@ -69,7 +69,9 @@ def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
-        found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+        found = jobs.claim_for_handover(
+            conn, SOONEST, LATEST, rt.settings.lease, grant.slots, rt.settings.lines.lined
+        )
         claimed = with_standing(conn, found)
     claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
     rt.throttle.give_back(grant, grant.slots - len(claims))

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from messaging.breaking import BreakerSettings
+from messaging.completing import CompletingSettings
 from messaging.consenting import ConsentSettings
 from messaging.domain.destinations import Destinations
 from messaging.domain.review import Rulebook
@@ -49,6 +50,7 @@ class Settings(
     RunningSettings,
     LifeSettings,
     ConsentSettings,
+    CompletingSettings,
     KeepingSettings,
     HourSettings,
     ExpirySettings,

@@ -5,8 +5,8 @@ from functools import cached_property
 
 from pydantic import BaseModel, Field, field_validator
 
+from messaging.domain.category import Category
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category
 from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.recurrence import Bounds
 from messaging.domain.zones import zone

@@ -6,9 +6,10 @@ from datetime import datetime
 from functools import lru_cache, reduce
 from operator import and_
 
+from messaging.domain.category import Category
 from messaging.domain.hour_rules import RULES
 from messaging.domain.hours import Hours, allowed_at
-from messaging.domain.job import Category, Phone
+from messaging.domain.job import Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.zones import is_known, zone
 

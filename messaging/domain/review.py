@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from messaging.domain.category import Category
 from messaging.domain.consent import Consent, last_word
 from messaging.domain.destinations import ANYWHERE, Destinations
-from messaging.domain.job import Category, Claim, Status
+from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
 from messaging.domain.quiet_hours import QuietHours, Recipient
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from messaging.domain.job import Lane
+from messaging.domain.wording import count
 from messaging.explanation.line import Line, Tell, Tone
 from messaging.explanation.words import ATTEMPT, DECISIONS, DELIVERY, UNKNOWN, Said
 from messaging.postgres.messages import Event, Message
@@ -141,6 +142,15 @@ def _something(event: Event, _: Tell) -> Said:
     )
 
 
+def _lined(event: Event, _: Tell) -> Said:
+    line, parts = _word(event, "line"), event.details.get("segments")
+    first = "No text with the opt-out line had reached its number"
+    if not line:
+        return f"{first}: this one says it by itself.", Tone.PLAIN
+    size = f"; with it the text has {count(parts, 'part')}" if isinstance(parts, int) else ""
+    return f"{first}, so “{line}” was added{size}.", Tone.PLAIN
+
+
 def _stopped(event: Event, _: Tell) -> Said:
     what = f"{_word(event, 'scope')} {_word(event, 'value')}".strip()
     return f"It was set aside, because sending is stopped for {what}: {_reason(event)}", Tone.DOUBT
@@ -190,6 +200,7 @@ _KINDS: Mapping[str, Callable[[Event, Tell], Said]] = {
         f"It comes from the series {_word(event, 'series')}.",
         Tone.PLAIN,
     ),
+    "opt_out_line": _lined,
     "stopped": _stopped,
     "resumed": _always("Sending was resumed: it is due."),
     "deferred": _deferred,

@@ -25,6 +25,7 @@ HEIGHT = {
     "expiring": 1.7,
     "limiting": 1.7,
     "consenting": 1.7,
+    "completing": 1.8,
     "timing": 1.7,
     "guarding": 1.7,
     "breaking": 1.7,

@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging import Draft, Messaging, promotion, runtime
-from messaging.domain.job import Category
+from messaging.domain.category import Category
 from messaging.local.simulator import Simulator
 from messaging.postgres import hours
 from messaging.runtime import Runtime

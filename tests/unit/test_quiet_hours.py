@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import phonenumbers
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.hour_rules import RULES, STATE_OF_AREA, WRITTEN
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category, Phone
+from messaging.domain.job import Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.quiet_hours import QuietHours, Recipient
 from messaging.domain.zones import zone

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.consent import Consent, Said
-from messaging.domain.job import TRANSITIONS, Category, Claim, JobId, Phone, Status
+from messaging.domain.job import TRANSITIONS, Claim, JobId, Phone, Status
 from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.review import (
     Defer,
