@@ -162,6 +162,7 @@ class Settings(
             quiet_hours=self.quiet_hours,
             destinations=destinations,
             with_consent=self.with_consent,
+            caps=self.caps,
         )
 
     def require_twilio(self) -> None:

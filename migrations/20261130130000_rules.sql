@@ -192,12 +192,94 @@ end;
 comment on function messaging.refuse_first_text(uuid, text) is
   'Fails a message that the opt-out line does not fit into. Null: somebody has claimed or ended it.';
 
+create table messaging.rulebooks (
+  key text primary key,
+  rules jsonb not null,
+  first_used_at timestamptz not null default clock_timestamp(),
+  constraint rulebooks_rules check (jsonb_typeof(rules) = 'array')
+);
+comment on table messaging.rulebooks is
+  'Every set of rules by which texts were judged: each rule with its version, in the order in which they '
+  'are asked. The journal names it by its key (details, "rules"). Rows are only added.';
+comment on column messaging.rulebooks.key is 'A digest of the rules: the same rules, the same key.';
+comment on column messaging.rulebooks.rules is
+  'An object for each rule: its name, its version, and what the settings tell it to look at.';
+comment on column messaging.rulebooks.first_used_at is 'When a worker first asked them.';
+
+create table messaging.rule_versions (
+  rule text not null,
+  version int not null,
+  since timestamptz not null default clock_timestamp(),
+  primary key (rule, version)
+);
+comment on table messaging.rule_versions is
+  'The versions of rules that SQL asks, and since when: what the journal says of a rule was said by the '
+  'version of that time. Whoever changes what such a rule does adds a row. Rows are only added.';
+comment on column messaging.rule_versions.rule is 'Its name, as in the journal.';
+comment on column messaging.rule_versions.version is 'From 1.';
+comment on column messaging.rule_versions.since is 'From when on it held.';
+insert into messaging.rule_versions (rule, version, since)
+select rule, 1, '2026-01-01 00:00:00+00'
+from unnest(array['stop', 'cap', 'recipient_cap', 'dead_number', 'opt_out', 'deadline']) as rule;
+
+create function messaging.refuse_rule_change() returns trigger
+language plpgsql
+as $$
+begin
+  raise exception 'what rules said is only added to: add a version'
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger rulebooks_append_only before update or delete on messaging.rulebooks
+for each row execute function messaging.refuse_rule_change();
+create trigger rule_versions_append_only before update or delete on messaging.rule_versions
+for each row execute function messaging.refuse_rule_change();
+
+-- As it was, with the version of the rule in the journal.
+create or replace function messaging.defer(waits jsonb) returns setof uuid
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with deferred as (
+    update public.message_jobs as j
+    set
+      status = 'scheduled',
+      due_at = w.until,
+      error_details = jsonb_build_object(
+        'message', w.reason, 'rule', 'quiet_hours', 'time_zone', w.time_zone
+      )
+    from jsonb_to_recordset(waits) as w (
+      id uuid, until timestamptz, reason text, time_zone text, version text
+    )
+    where
+      j.id = any(array[w.id])
+      and j.status in ('pending', 'scheduled')
+      and j.handed_over_at is null
+      and w.until > coalesce(j.scheduled_for, '-infinity')
+    returning j.id, w.until, w.reason, w.time_zone, w.version
+  )
+  insert into messaging.message_events (job_id, kind, details)
+  select
+    id,
+    'deferred',
+    jsonb_build_object(
+      'reason', reason, 'until', until, 'time_zone', time_zone, 'version', version
+    )
+  from deferred
+  returning job_id
+$$;
+alter table messaging.rulebooks enable row level security;
+alter table messaging.rule_versions enable row level security;
+
 revoke all on function
+  messaging.own_words(public.message_jobs),
   messaging.had_opt_out_line(text),
   messaging.awaits_opt_out_line(public.message_jobs, text[]),
   messaging.first_texts(uuid[]),
   messaging.add_opt_out_lines(jsonb),
-  messaging.refuse_first_text(uuid, text)
+  messaging.refuse_first_text(uuid, text),
+  messaging.refuse_rule_change()
 from public;
 
 -- Whoever could hand over compares with what was handed over; whoever may settle may complete.
@@ -209,6 +291,14 @@ begin
     select distinct allowed.grantee
     from pg_proc as p
     cross join lateral aclexplode(p.proacl) as allowed
+    where p.oid = 'messaging.enqueue(jsonb)'::regprocedure and allowed.grantee <> 0
+  loop
+    execute format('grant execute on function messaging.own_words to %s', grantee);
+  end loop;
+  for grantee in
+    select distinct allowed.grantee
+    from pg_proc as p
+    cross join lateral aclexplode(p.proacl) as allowed
     where p.oid = 'messaging.settle(jsonb)'::regprocedure and allowed.grantee <> 0
   loop
     execute format(
@@ -216,6 +306,8 @@ begin
       'messaging.first_texts, messaging.add_opt_out_lines, messaging.refuse_first_text to %s',
       grantee
     );
+    execute format('grant select, insert on messaging.rulebooks to %s', grantee);
+    execute format('grant select on messaging.rule_versions to %s', grantee);
   end loop;
 end
 $$;

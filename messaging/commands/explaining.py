@@ -19,10 +19,11 @@ from messaging.domain.phone import mask
 from messaging.domain.wording import hide_numbers, plain
 from messaging.errors import NotFound
 from messaging.explanation.journal import lines
-from messaging.explanation.line import Line, Tell
+from messaging.explanation.line import Line
 from messaging.explanation.outlook import outlook
+from messaging.explanation.ruling import Record
 from messaging.explanation.standing import standing
-from messaging.postgres import figures, messages, queues
+from messaging.postgres import figures, messages, queues, rulebooks
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Event, Message
 from messaging.settings import load
@@ -43,20 +44,22 @@ class Explained:
 def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
 
-    def find(conn: Postgres) -> tuple[Message, list[Event], int, datetime] | None:
+    def find(conn: Postgres) -> tuple[Message, list[Event], Record, int, datetime] | None:
         message = messages.show(conn, JobId(id))
         if message is None:
             return None
         events = messages.events(conn, JobId(id))
-        return message, events, _ahead(conn, message), figures.versions(conn).clock
+        record = Record(books=rulebooks.of_job(conn, message.id), versions=rulebooks.versions(conn))
+        return message, events, record, _ahead(conn, message), figures.versions(conn).clock
 
     settings = load()
     found = look(screen, settings, find).value
     if found is None:
         raise NotFound(f"There is no message {id}.")
-    message, events, ahead, now = found
+    message, events, record, ahead, now = found
     tell = moments.iso if screen.json else moments.local(now)
-    told = _explained(message, events, tell, full=full)
+    journal = lines(message, events, tell, record)
+    told = _explained(message, journal, standing(message, events, tell), full=full)
     expected = outlook(message, now, ahead, settings.sends_per_second)
     told = replace(told, standing=replace(told.standing, text=told.standing.text + expected))
     if screen.json:
@@ -72,7 +75,9 @@ def _ahead(conn: Postgres, message: Message) -> int:
     return next((depth.queue_length for depth in queues.depths(conn) if depth.lane == lane), 0)
 
 
-def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: bool) -> Explained:
+def _explained(
+    message: Message, journal: Sequence[Line], standing: Line, *, full: bool
+) -> Explained:
     def shown(line: Line) -> Line:
         return line if full else replace(line, text=hide_numbers(line.text))
 
@@ -81,8 +86,8 @@ def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: b
         to=message.recipient_phone if full else mask(message.recipient_phone),
         status=message.status,
         delivery_status=message.delivery_status,
-        journal=[shown(line) for line in lines(message, events, tell)],
-        standing=shown(standing(message, events, tell)),
+        journal=[shown(line) for line in journal],
+        standing=shown(standing),
     )
 
 

@@ -13,6 +13,8 @@ from messaging.domain.job import Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.zones import is_known, zone
 
+VERSION = 1
+"""Of the rule: it changes where the same hours would let another text out, or another time come."""
 Rule = tuple[str, Hours]
 """What a rule is called in sentences, and what it allows."""
 

@@ -6,15 +6,21 @@ from datetime import datetime
 from messaging.domain.job import Lane
 from messaging.domain.wording import count
 from messaging.explanation.line import Line, Tell, Tone
+from messaging.explanation.ruling import Record, ruling
 from messaging.explanation.words import ATTEMPT, DECISIONS, DELIVERY, UNKNOWN, Said
 from messaging.postgres.messages import Event, Message
 from messaging.twilio.codes import explain
 
 
-def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
-    """What happened, oldest first, beginning with the hand-over; `tell` writes times."""
+def lines(
+    message: Message, events: Sequence[Event], tell: Tell, record: Record | None = None
+) -> list[Line]:
+    """What happened, oldest first, beginning with the hand-over; `tell` writes times.
+
+    With a record of rules, also which of them were asked and what they said.
+    """
     moved = any(event.kind in ("rescheduled", "rescheduling") for event in events)
-    told = [_line(event, tell) for event in events]
+    told = [line for event in events for line in _told(event, tell, record or Record())]
     return [_handed_over(message, None if moved else message.scheduled_for, tell), *told]
 
 
@@ -28,6 +34,14 @@ def _handed_over(message: Message, scheduled_for: datetime | None, tell: Tell) -
 def _made_of(message: Message) -> str:
     version = f"version {message.template_version} of " if message.template_version else ""
     return f"made of {version}the template {message.template}"
+
+
+def _told(event: Event, tell: Tell, record: Record) -> list[Line]:
+    rules = ruling(event, record)
+    asked = [Line(at=event.at, text=rules)] if rules else []
+    return (
+        [*asked, _line(event, tell)] if "answer" in event.details else [_line(event, tell), *asked]
+    )
 
 
 def _line(event: Event, tell: Tell) -> Line:

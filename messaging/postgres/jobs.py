@@ -28,6 +28,8 @@ class Settling:
     queue: str | None = None
     entries: Mapping[JobId, int] = field(default_factory=dict)
     """The jobs' entries in the queue, by number."""
+    rules: str | None = None
+    """The key of the rulebook that these were judged by, for their journals."""
 
     @property
     def ids(self) -> set[JobId]:
@@ -55,7 +57,7 @@ class Settling:
             "segments": outcome.segments,
             "handed_over": outcome.handed_over,
             "kind": outcome.kind,
-            "details": outcome.details,
+            "details": {**outcome.details, "rules": self.rules} if self.rules else outcome.details,
             "queue": self.queue,
             "msg_id": None if kept else self.entries.get(outcome.job_id),
         }

@@ -39,6 +39,7 @@ HEIGHT = {
     "outages": 3,
     "company": 3,
     "bounds": 3.5,
+    "rulebooks": 3.5,
     "brake": 3.5,
     "runtime": 4,
     "steps": 5,
