@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from messaging.domain import zones
+from messaging.domain import holidays, zones
 from messaging.domain.hour_rules import RULES as HOUR_RULES
 from messaging.domain.hour_rules import WRITTEN
 from messaging.domain.quiet_hours import VERSION, QuietHours
@@ -70,6 +70,9 @@ def _hours(quiet: QuietHours) -> Mapping[str, object]:
         "by_law": quiet.by_law,
         "table_of": f"{WRITTEN:%Y-%m-%d}",
         "table": _digest(sorted(HOUR_RULES.items())),
+        "holidays_by_law": quiet.holidays_by_law,
+        "resting": sorted(quiet.resting),
+        "holidays": holidays.version(),
         "zones": zones.version(),
         "default_zone": quiet.default_zone,
     }
