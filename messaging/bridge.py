@@ -15,6 +15,7 @@ from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Enqueued
 from messaging.runtime import Runtime
 from messaging.settings import Settings
+from messaging.steps.completing import complete
 from messaging.steps.preparing import prepare_jobs
 
 PATIENCE = timedelta(seconds=8)
@@ -116,8 +117,8 @@ def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
 def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     """Deals with every entry, and returns those whose jobs are ready to be sent.
 
-    Bare rows are prepared, whole messages adopted, spent entries removed, those that come too
-    early put off, and what nobody can use goes to the dead letters.
+    Bare rows are prepared, first texts completed, whole messages adopted, spent entries removed,
+    those that come too early put off, and what nobody can use goes to the dead letters.
     """
     if not entries:
         return []
@@ -126,6 +127,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
             conn,
             {entry.job_id for entry in entries if entry.job_id},
             in_segments=rt.settings.counts_segments,
+            lined=rt.settings.lines.lined,
         )
     found = sort(entries, standing)
     _remove(rt, lane, found.spent)
@@ -143,7 +145,8 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
         for hint in found.unprepared
         if hint.job_id in prepared
     ]
-    return _set_aside(rt, lane, ready)
+    candidates = {id for id, job in standing.items() if job.may_need_line}
+    return complete(rt, _set_aside(rt, lane, ready), candidates)
 
 
 def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:

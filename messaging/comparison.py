@@ -19,7 +19,7 @@ from messaging.domain.comparison import (
 from messaging.domain.doubt import CLOCK_SKEW
 from messaging.domain.job import JobId
 from messaging.errors import Refused, Unreachable
-from messaging.postgres import comparison, connect, figures, jobs
+from messaging.postgres import comparison, connect, figures, jobs, opting_out
 from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 from messaging.steps.preparing import prepare_jobs
@@ -85,7 +85,12 @@ def _compare(rt: Runtime, conn: Postgres, wish: Wish) -> Comparison:
         bare += len(ids)
         if wish.apply:
             prepare_jobs(rt, ids)
-    comparison.judge(conn, wish.window, native=rt.settings.twilio_native_scheduling)
+    comparison.judge(
+        conn,
+        wish.window,
+        native=rt.settings.twilio_native_scheduling,
+        lines=rt.settings.lines.all_of_them(opting_out.template_lines(conn)),
+    )
     _ask_for_missing(rt, conn)
     found = comparison.counts(conn)
     return Comparison(

@@ -6,21 +6,27 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from messaging.domain.category import Category
 from messaging.domain.inbound import Replies
-from messaging.domain.job import Category
 from messaging.domain.keywords import KEYWORDS, Keywords, Word, fold
 from messaging.setting_groups import named
 
 
-def _split(words: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in words.split(",") if word.strip())
-
-
-def _are_categories(words: str) -> str:
+def are_categories(words: str) -> str:
+    """The words, if each is a category. Raises ValueError."""
     unknown = [word for word in _split(words) if word not in set(Category)]
     if unknown:
         raise ValueError(f"takes {', '.join(Category)}, and not {', '.join(unknown)[:60]}")
     return words
+
+
+def categories_in(words: str) -> frozenset[Category]:
+    """The categories that a setting names."""
+    return frozenset(Category(word) for word in _split(words))
+
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip())
 
 
 def _are_known(languages: str) -> str:
@@ -40,7 +46,7 @@ def _are_single(words: str) -> str:
 class ConsentSettings(BaseModel):
     """Consent."""
 
-    require_consent: Annotated[str, AfterValidator(_are_categories)] = Field(
+    require_consent: Annotated[str, AfterValidator(are_categories)] = Field(
         "",
         validation_alias=named("MESSAGING_REQUIRE_CONSENT"),
         description="Categories whose texts need an opt-in on record: marketing, transactional.",
@@ -82,7 +88,7 @@ class ConsentSettings(BaseModel):
     @cached_property
     def with_consent(self) -> frozenset[Category]:
         """The categories whose texts need an opt-in on record."""
-        return frozenset(Category(word) for word in _split(self.require_consent))
+        return categories_in(self.require_consent)
 
     @property
     def keywords(self) -> Keywords:

@@ -80,20 +80,20 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     ids = [hint.job_id for hint in hints]
     slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
     # Before the claim: what fails here has claimed nothing.
-    destinations = rt.bounds.of(rt.db.connection)
+    book = rt.rulebooks.of(rt.db.connection, rt.bounds.of(rt.db.connection))
     wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
-    claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
+    claims, withheld = sift(claimed, book.rules)
     rt.throttle.give_back(grant, _unused(hints, claims))
     breaking.probe(grant.passage)
 
     settled: Counter[str] = Counter()
     if withheld:
-        settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries)))
+        settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries, book.key)))
     told = bool(claims) or breaking.note(rt, grant.passage, [])
     for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
-        settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries)))
+        settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries, book.key)))
         announce(attempts)
         # Redis comes last, because a Redis that fails must not cost an answer.
         told = told and breaking.note(rt, grant.passage, attempts)

@@ -15,6 +15,7 @@ from messaging.domain.review import sift
 from messaging.postgres import bare, jobs, kept
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
+from messaging.rulebooks import Book
 from messaging.runtime import Runtime
 from messaging.steps import breaking
 from messaging.steps.claiming import with_standing
@@ -50,8 +51,9 @@ def hand_over(rt: Runtime) -> int:
         get_ready(rt, 1)
         grant = rt.throttle.take([1] * (_MOST - claimed), Lane.NORMAL)
         if grant.slots:
-            claims, write_before = _claim(rt, grant)
-            taken += _hand_over(rt, claims, write_before, grant)
+            book = rt.rulebooks.of(rt.db.connection, rt.bounds.of(rt.db.connection))
+            claims, write_before = _claim(rt, grant, book)
+            taken += _hand_over(rt, claims, write_before, grant, book.key)
             claimed += len(claims)
             if claimed == _MOST or len(claims) < grant.slots:
                 break
@@ -63,22 +65,25 @@ def hand_over(rt: Runtime) -> int:
     return taken
 
 
-def _claim(rt: Runtime, grant: Grant) -> tuple[list[Claim], float]:
+def _claim(rt: Runtime, grant: Grant, book: Book) -> tuple[list[Claim], float]:
     """Jobs for the slots of a grant, and until when they may be written."""
-    destinations = rt.bounds.of(rt.db.connection)
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
-        found = jobs.claim_for_handover(conn, SOONEST, LATEST, rt.settings.lease, grant.slots)
+        found = jobs.claim_for_handover(
+            conn, SOONEST, LATEST, rt.settings.lease, grant.slots, rt.settings.lines.lined
+        )
         claimed = with_standing(conn, found, rt.settings.keyring)
-    claims, withheld = sift(claimed, rt.settings.rulebook(destinations))
+    claims, withheld = sift(claimed, book.rules)
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:
-        settle(rt, withheld, queue=None)
+        settle(rt, withheld, queue=None, rules=book.key)
     return claims, write_before
 
 
-def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant: Grant) -> int:
+def _hand_over(
+    rt: Runtime, claims: Sequence[Claim], write_before: float, grant: Grant, rules: str
+) -> int:
     """How many of these Twilio keeps now. To the limits each is one request."""
     slots = slots_of(rt, grant, ((claim.id, 1) for claim in claims))
     taken = 0
@@ -86,7 +91,7 @@ def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant:
     told = bool(claims) or breaking.note(rt, grant.passage, [])
     for attempts in send_claims(rt, claims, write_before, slots=slots):
         outcomes = [attempt.outcome for attempt in attempts]
-        settle(rt, outcomes, queue=None)
+        settle(rt, outcomes, queue=None, rules=rules)
         taken += sum(outcome.handed_over for outcome in outcomes)
         announce(attempts)
         told = told and breaking.note(rt, grant.passage, attempts)

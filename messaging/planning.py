@@ -11,6 +11,7 @@ from messaging.domain.consent import Said
 from messaging.domain.course import Course, Others, Passed, Road
 from messaging.domain.destinations import ANYWHERE
 from messaging.domain.draft import Prepared
+from messaging.domain.first_lines import FirstLines
 from messaging.domain.forecast import Forecast, forecast
 from messaging.domain.job import Lane, Phone
 from messaging.domain.meter import CENTS, Load, Meter
@@ -19,13 +20,15 @@ from messaging.domain.repeats import Repeats
 from messaging.domain.segments import Encoding, characters_that_force_ucs2
 from messaging.domain.sums import Tally
 from messaging.domain.texts import Size, Texts, instant
-from messaging.postgres import consent, guards, hours, planning
+from messaging.errors import Refused
+from messaging.postgres import guards, hours, planning
 from messaging.postgres.enqueuing import Defaults
 from messaging.postgres.guards import Stop
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.planning import Foreseen
 from messaging.settings import Settings
 from messaging.steps.drafting import prepare_all
+from messaging.steps.standing import standings
 
 _LATEST = datetime(8999, 1, 1, tzinfo=UTC).timestamp()
 """What is due later waits for something without a time."""
@@ -61,6 +64,7 @@ class Planner:
             now=hours.now(conn),
         )
         self._repeats = Repeats()
+        self._lines = FirstLines(settings.lines)
         self._tally = Tally()
         self._passed = Passed()
         self.texts = Texts(settings.time_zone, settings.caps)
@@ -116,7 +120,7 @@ class Planner:
         return _Answers(
             bounds=bounds,
             foreseen=dict(zip(inside, foreseen, strict=True)),
-            said=consent.standings(self._conn, phones) if phones else {},
+            said=standings(self._conn, phones, self._settings.keyring) if phones else {},
         )
 
     def _judged(self, row: Row, draft: Prepared, known: "_Answers") -> Fate:
@@ -131,8 +135,13 @@ class Planner:
         verdict = judge(draft, _known(foreseen, known.said.get(phone, ())), self._rules)
         if isinstance(verdict, Skip):
             return self._against(row, phone, verdict)
+        try:
+            text = self._lines.with_line(draft, foreseen.standing)
+        except Refused as refusal:
+            return self._against(row, phone, Refusal(reason=str(refusal)))
         self._tally.take()
-        return Fate(row=row, phone=phone, verdict=self.texts.add(verdict, _size(draft, foreseen)))
+        size = _size(text, foreseen, draft.segments)
+        return Fate(row=row, phone=phone, verdict=self.texts.add(verdict, size))
 
     def _against(self, row: Row, phone: Phone | None, verdict: Refusal | Skip) -> Fate:
         self._tally.add(verdict)
@@ -208,10 +217,11 @@ def _known(foreseen: Foreseen, said: tuple[Said, ...]) -> Known:
     )
 
 
-def _size(draft: Prepared, foreseen: Foreseen) -> Size:
+def _size(draft: Prepared, foreseen: Foreseen, priced: int) -> Size:
+    """The price was asked for `priced` segments."""
     return Size(
         segments=draft.segments,
-        money=_money(foreseen.usd),
+        money=_money(foreseen.usd * draft.segments / max(1, priced)),
         region=foreseen.region,
         encoding=draft.encoding,
         has_media=bool(draft.media_urls),

@@ -24,6 +24,7 @@ from messaging.outages import Outages
 from messaging.postgres import connect, guards
 from messaging.postgres.jobs import Settling
 from messaging.redis.throttle import Throttle
+from messaging.rulebooks import Rulebooks
 from messaging.settings import Settings
 from messaging.twilio.gateway import Gateway
 
@@ -44,6 +45,7 @@ class Runtime:
     rules: RetryRules
     brake: Brake
     bounds: Bounds
+    rulebooks: Rulebooks
     claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
         default_factory=lambda: Company(_TOGETHER)
     )
@@ -94,6 +96,7 @@ def build(settings: Settings) -> Runtime:
         db=db,
         brake=brake,
         bounds=Bounds(settings),
+        rulebooks=Rulebooks(settings),
         throttle=Throttle(settings),
         twilio=Gateway(settings, brake=brake),
         rules=RetryRules(

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from messaging.breaking import BreakerSettings
+from messaging.completing import CompletingSettings
 from messaging.consenting import ConsentSettings
 from messaging.domain.destinations import Destinations
 from messaging.domain.review import Rulebook
@@ -51,6 +52,7 @@ class Settings(
     LifeSettings,
     ErasureSettings,
     ConsentSettings,
+    CompletingSettings,
     KeepingSettings,
     HourSettings,
     ExpirySettings,
@@ -162,6 +164,7 @@ class Settings(
             quiet_hours=self.quiet_hours,
             destinations=destinations,
             with_consent=self.with_consent,
+            caps=self.caps,
         )
 
     def require_twilio(self) -> None:

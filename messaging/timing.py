@@ -5,15 +5,16 @@ from functools import cached_property
 
 from pydantic import BaseModel, Field, field_validator
 
+from messaging.consenting import are_categories, categories_in
+from messaging.domain.category import Category
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category
 from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.recurrence import Bounds
 from messaging.domain.zones import zone
 from messaging.errors import Refused
 from messaging.setting_groups import Seconds, named
 
-_OFF = "off"
+_OFF, _LAW = "off", "law"
 
 
 class HourSettings(BaseModel):
@@ -33,6 +34,11 @@ class HourSettings(BaseModel):
         True,
         validation_alias=named("MESSAGING_QUIET_HOURS_BY_LAW"),
         description="Whether marketing also keeps the hours of the country or US state.",
+    )
+    quiet_holidays: str = Field(
+        _LAW,
+        validation_alias=named("MESSAGING_QUIET_HOLIDAYS"),
+        description="law: holidays rest where laws say so; off; or categories that rest on all.",
     )
     time_zone: str = Field(
         "UTC",
@@ -75,6 +81,17 @@ class HourSettings(BaseModel):
             raise ValueError(str(refusal).removesuffix(".")) from None
         return name
 
+    @field_validator("quiet_holidays")
+    @classmethod
+    def _are_known(cls, written: str) -> str:
+        known = written.strip().lower()
+        if known in (_OFF, _LAW):
+            return known
+        try:
+            return are_categories(written)
+        except ValueError as error:
+            raise ValueError(f"takes law, off or categories: {error}") from None
+
     @cached_property
     def quiet_hours(self) -> QuietHours:
         """The quiet hours that these settings describe."""
@@ -85,6 +102,8 @@ class HourSettings(BaseModel):
         return QuietHours(
             own={category: hours for category, hours in own.items() if hours},
             by_law=self.quiet_hours_by_law,
+            holidays_by_law=self.quiet_holidays != _OFF,
+            resting=_resting(self.quiet_holidays),
             default_zone=self.time_zone,
         )
 
@@ -92,6 +111,10 @@ class HourSettings(BaseModel):
     def series_bounds(self) -> Bounds:
         """What a series may ask for."""
         return Bounds(most=self.series_most, shortest=timedelta(seconds=self.series_shortest))
+
+
+def _resting(written: str) -> frozenset[Category]:
+    return frozenset() if written in (_OFF, _LAW) else categories_in(written)
 
 
 def _hours(quiet: str) -> Hours | None:

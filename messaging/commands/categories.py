@@ -1,6 +1,6 @@
 """What a text is for, as people type it."""
 
-from messaging.domain.job import Category
+from messaging.domain.category import Category
 from messaging.errors import Refused
 
 

@@ -19,11 +19,12 @@ from messaging.domain.phone import mask
 from messaging.domain.wording import hide_numbers, plain
 from messaging.errors import NotFound
 from messaging.explanation.journal import lines
-from messaging.explanation.line import Line, Tell
+from messaging.explanation.line import Line
 from messaging.explanation.outlook import outlook
+from messaging.explanation.ruling import Record
 from messaging.explanation.standing import standing
 from messaging.explanation.turns import ahead, turns
-from messaging.postgres import figures, messages, queues
+from messaging.postgres import figures, messages, queues, rulebooks
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Event, Message
 from messaging.postgres.queues import Turn
@@ -42,27 +43,46 @@ class Explained:
     standing: Line
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """All that is known of a message; `in_lane` is how many entries its lane's queue has."""
+
+    message: Message
+    events: Sequence[Event]
+    record: Record
+    in_lane: int
+    turn: Turn | None
+    now: datetime
+
+
 def explain(screen: Screen, id: UUID, *, full: bool) -> ExitCode:
     """Tells the message's story; `full` shows whole numbers. Raises NotFound."""
 
-    def find(conn: Postgres) -> tuple[Message, list[Event], int, Turn | None, datetime] | None:
+    def find(conn: Postgres) -> _Found | None:
         message = messages.show(conn, JobId(id))
         if message is None:
             return None
-        events = messages.events(conn, JobId(id))
-        turn = queues.turn(conn, JobId(id))
-        in_lane = _in_lane(conn, message)
-        return message, events, in_lane, turn, figures.versions(conn).clock
+        return _Found(
+            message=message,
+            events=messages.events(conn, JobId(id)),
+            record=Record(
+                books=rulebooks.of_job(conn, message.id), versions=rulebooks.versions(conn)
+            ),
+            in_lane=_in_lane(conn, message),
+            turn=queues.turn(conn, JobId(id)),
+            now=figures.versions(conn).clock,
+        )
 
     settings = load()
     found = look(screen, settings, find).value
     if found is None:
         raise NotFound(f"There is no message {id}.")
-    message, events, in_lane, turn, now = found
+    message, now = found.message, found.now
     tell = moments.iso if screen.json else moments.local(now)
-    told = _explained(message, events, tell, full=full)
-    expected = outlook(message, now, ahead(in_lane, turn), settings.sends_per_second)
-    expected = turns(turn) + expected
+    journal = lines(message, found.events, tell, found.record)
+    told = _explained(message, journal, standing(message, found.events, tell), full=full)
+    expected = outlook(message, now, ahead(found.in_lane, found.turn), settings.sends_per_second)
+    expected = turns(found.turn) + expected
     told = replace(told, standing=replace(told.standing, text=told.standing.text + expected))
     if screen.json:
         screen.show(told)
@@ -77,7 +97,9 @@ def _in_lane(conn: Postgres, message: Message) -> int:
     return next((depth.queue_length for depth in queues.depths(conn) if depth.lane == lane), 0)
 
 
-def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: bool) -> Explained:
+def _explained(
+    message: Message, journal: Sequence[Line], standing: Line, *, full: bool
+) -> Explained:
     def shown(line: Line) -> Line:
         return line if full else replace(line, text=hide_numbers(line.text))
 
@@ -86,8 +108,8 @@ def _explained(message: Message, events: Sequence[Event], tell: Tell, *, full: b
         to=message.recipient_phone if full else mask(message.recipient_phone),
         status=message.status,
         delivery_status=message.delivery_status,
-        journal=[shown(line) for line in lines(message, events, tell)],
-        standing=shown(standing(message, events, tell)),
+        journal=[shown(line) for line in journal],
+        standing=shown(standing),
     )
 
 

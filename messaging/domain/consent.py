@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from messaging.domain.category import Category
+
 
 class Consent(StrEnum):
     """What was said."""
@@ -14,7 +16,8 @@ class Consent(StrEnum):
 
 ALL = "all"
 """The category of a word that is about every text."""
-CATEGORIES = (ALL, "transactional", "marketing")
+CATEGORIES = (ALL, *Category)
+"""What a word may be about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from messaging.domain import consent, fields
+from messaging.domain import fields
+from messaging.domain.category import Category
 from messaging.domain.declarations import RESERVED, declared
 from messaging.domain.grammar import names_in, parsed
 from messaging.domain.templates import Template, compile_template
@@ -13,8 +14,6 @@ from messaging.domain.twins import with_twins
 from messaging.domain.variables import Variable
 from messaging.errors import Refused
 
-CATEGORIES = tuple(category for category in consent.CATEGORIES if category != consent.ALL)
-"""What a template may be for, as consent knows it; the first unless it says so."""
 MOST_LANGUAGES = 30
 
 
@@ -31,7 +30,7 @@ class Content:
     texts: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     media_urls: Sequence[str] = ()
-    category: str = CATEGORIES[0]
+    category: Category = Category.TRANSACTIONAL
     gsm7: bool = False
 
     @cached_property
@@ -70,7 +69,7 @@ class Content:
         language = given.get(RESERVED)
         if not self.texts or not isinstance(language, str):
             return self.content_template
-        return self._texts.get(_chosen(language, self._texts), self.content_template)
+        return self._texts.get(chosen(language, self._texts), self.content_template)
 
     @cached_property
     def _texts(self) -> Mapping[str, str]:
@@ -132,7 +131,7 @@ def read(written: Mapping[str, object]) -> Content:
         texts={_language(name): fields.text(text, f"texts {name}") for name, text in texts.items()},
         variables=_object(written, "variables"),
         media_urls=_addresses(written.get("media_urls") or ()),
-        category=_category(written.get("category", CATEGORIES[0])),
+        category=_category(written.get("category", Category.TRANSACTIONAL)),
         gsm7=gsm7,
     )
 
@@ -157,6 +156,14 @@ def folded(language: str) -> str:
     return language.replace("_", "-").lower()
 
 
+def chosen(language: str, texts: Mapping[str, str]) -> str:
+    """The longest beginning of the tag that there is a text for; RFC 4647, 3.4, "Lookup"."""
+    tag = folded(language)
+    while tag and tag not in texts:
+        tag = tag.rpartition("-")[0]
+    return tag
+
+
 def _object(written: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = written.get(name)
     return fields.json_object({} if value is None else value, name)  # type: ignore[arg-type]
@@ -168,10 +175,11 @@ def _addresses(value: object) -> tuple[str, ...]:
     return tuple(fields.text(url, "One of the media_urls") for url in value)
 
 
-def _category(value: object) -> str:
-    if isinstance(value, str) and value in CATEGORIES:
-        return value
-    raise Refused(f"category is none of {', '.join(CATEGORIES)}: give one of them.")
+def _category(value: object) -> Category:
+    try:
+        return Category(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise Refused(f"category is none of {', '.join(Category)}: give one of them.") from None
 
 
 def _language(value: object) -> str:
@@ -180,11 +188,3 @@ def _language(value: object) -> str:
     if 2 <= len(parts[0]) <= 8 and all(p.isascii() and p.isalnum() and len(p) <= 8 for p in parts):
         return "-".join(parts)
     raise Refused(f"{str(value)[:40]!r} is no language: write it like de or de-AT.")
-
-
-def _chosen(language: str, texts: Mapping[str, str]) -> str:
-    """The longest beginning of the tag that there is a text for; RFC 4647, 3.4, "Lookup"."""
-    tag = folded(language)
-    while tag and tag not in texts:
-        tag = tag.rpartition("-")[0]
-    return tag

@@ -8,10 +8,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from messaging.domain import fields
+from messaging.domain.category import Category
 from messaging.domain.clocks import wall_clock
 from messaging.domain.content import Rendered, content_of
 from messaging.domain.destinations import ANYWHERE, Destinations
-from messaging.domain.job import MAX_BODY, Category, InDoubtPolicy, JobId, Phone
+from messaging.domain.job import MAX_BODY, InDoubtPolicy, JobId, Phone
 from messaging.domain.phone import normalise
 from messaging.domain.segments import Encoding, count
 from messaging.errors import Refused
@@ -239,10 +240,9 @@ def _scheduled_for(draft: Draft, by_clock: datetime | None) -> datetime | None:
 
 
 def _category(draft: Draft, template: TemplateSource | None) -> Category:
-    own = _one_of(draft.category, Category, "category")
-    if own or template is None:
-        return own or Category.TRANSACTIONAL
-    return Category(content_of(template.content).category)
+    if own := _one_of(draft.category, Category, "category"):
+        return own
+    return content_of(template.content).category if template else Category.TRANSACTIONAL
 
 
 def _job_id(value: UUID | None) -> JobId | None:

@@ -64,6 +64,8 @@ class Standing:
     age: timedelta
     segments: int = 1
     """How many it counts against a limit in segments; 1 where the limits count messages."""
+    may_need_line: bool = False
+    """Whether it may be the first text to its number, and of those that get the opt-out line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from messaging.domain.holidays import holidays_of
 from messaging.domain.zones import instant_of
 from messaging.errors import Refused
 
@@ -14,20 +15,30 @@ DAY = 24 * 60
 Window = tuple[int, int]
 """From when to when, in minutes since midnight; the end does not belong to it."""
 _SPAN = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_DAYS = 100
+"""How far the next window may be: holidays leave a week without one, and never so many."""
 _AHEAD = timedelta(days=14)
 """How far an instant is looked for that suits every zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The windows of each weekday, from Monday on, in the order of time."""
+    """The windows of each weekday, from Monday on, in the order of time; none on the holidays of
+    some places."""
 
     days: tuple[tuple[Window, ...], ...]
+    resting: frozenset[str] = frozenset()
+    """The places whose public holidays count, as in `domain.holidays`."""
 
     @classmethod
     def each_day(cls, *windows: Window) -> Self:
         """The same windows every day."""
         return cls((windows,) * 7)
+
+    @classmethod
+    def without_holidays(cls, *places: str) -> Self:
+        """All day, but on the holidays of these places."""
+        return cls((((0, DAY),),) * 7, frozenset(places))
 
     @classmethod
     def outside(cls, quiet: str) -> Self:
@@ -44,7 +55,7 @@ class Hours:
 
     def __and__(self, other: "Hours") -> "Hours":
         """The time that both allow."""
-        return Hours(tuple(map(_both, self.days, other.days)))
+        return Hours(tuple(map(_both, self.days, other.days)), self.resting | other.resting)
 
     @property
     def is_empty(self) -> bool:
@@ -65,7 +76,18 @@ class Hours:
         """Whether clocks in the zone show an allowed time then."""
         local = instant.astimezone(zone)
         minute = local.hour * 60 + local.minute
-        return any(start <= minute < end for start, end in self.days[local.weekday()])
+        return any(start <= minute < end for start, end in self._windows(local.date()))
+
+    def holiday(self, instant: datetime, zone: ZoneInfo) -> str:
+        """The holiday that clocks in the zone show then; empty where it is none."""
+        return self._holiday(instant.astimezone(zone).date())
+
+    def _windows(self, day: date) -> tuple[Window, ...]:
+        return () if self._holiday(day) else self.days[day.weekday()]
+
+    def _holiday(self, day: date) -> str:
+        names = (holidays_of(place, day.year).get(day) for place in sorted(self.resting))
+        return next((name for name in names if name), "")
 
     def _next_start(self, instant: datetime, zone: ZoneInfo) -> datetime:
         """When the next window begins. One that begins in a gap of the clocks begins after it."""
@@ -75,8 +97,8 @@ class Hours:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         starts = (
             instant_of(midnight + timedelta(days=ahead, minutes=start), zone)
-            for ahead in range(9)
-            for start, _ in self.days[(local.weekday() + ahead) % 7]
+            for ahead in range(_DAYS)
+            for start, _ in self._windows(local.date() + timedelta(days=ahead))
         )
         return next(start for start in starts if start > instant)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
+from messaging.domain.category import Category
 from messaging.domain.consent import Said
 
 JobId = NewType("JobId", UUID)
@@ -107,13 +108,6 @@ class InDoubtPolicy(StrEnum):
     HOLD = "hold"
     RESEND = "resend"
     FAIL = "fail"
-
-
-class Category(StrEnum):
-    """What a text is for, which decides about its hours. What nobody names is transactional."""
-
-    TRANSACTIONAL = "transactional"
-    MARKETING = "marketing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 rendered for it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -10,6 +10,7 @@ from functools import partial
 from jinja2 import nodes
 
 from messaging.domain.bounds import Bound
+from messaging.domain.category import Category
 from messaging.domain.content import Content, columns_of, folded, read
 from messaging.domain.declarations import RESERVED
 from messaging.domain.grammar import names_in, parsed
@@ -17,7 +18,7 @@ from messaging.domain.job import MAX_BODY
 from messaging.domain.keywords import KEYWORDS, Word
 from messaging.domain.measuring import always_says, bound_of
 from messaging.domain.segments import characters_that_force_ucs2
-from messaging.domain.twins import TWINS, with_twins
+from messaging.domain.twins import dear, with_twins
 from messaging.domain.variables import Variable
 from messaging.errors import Refused
 
@@ -72,15 +73,24 @@ class Lint:
         return [found for found in self.findings if found.level is Level.ERROR]
 
 
-def lint(written: Mapping[str, object]) -> Lint:
-    """Looks at a template in the form of its columns (`domain.content.read`)."""
+def lint(written: Mapping[str, object], line_in: Callable[[str], str] = lambda _: "") -> Lint:
+    """Looks at a template in the form of its columns (`domain.content.read`).
+
+    `line_in` is the opt-out line that first texts get, by language; empty for none.
+    """
     try:
         content = read(written)
         variables = content.declared
     except Refused as refusal:
         return Lint(findings=[_error("", str(refusal))], sizes=[])
     texts = [
-        _Looked(where=language, source=source, content=content, variables=variables)
+        _Looked(
+            where=language,
+            source=source,
+            content=content,
+            variables=variables,
+            line=line_in(language),
+        )
         for language, source in content.sources().items()
     ]
     media = [
@@ -96,20 +106,23 @@ def lint(written: Mapping[str, object]) -> Lint:
     return Lint(findings=findings, sizes=[size for text in texts if (size := text.size())])
 
 
-def lint_stored(written: str) -> Lint:
+def lint_stored(written: str, line_in: Callable[[str], str] = lambda _: "") -> Lint:
     """The same for one that is stored, as `messaging.template_content` has it."""
     try:
         columns = columns_of(written)
     except Refused as refusal:
         return Lint(findings=[_error("", str(refusal))], sizes=[])
-    return lint(columns)
+    return lint(columns, line_in)
 
 
 class _Looked:
     """One source of a template, and what its tree shows."""
 
-    def __init__(self, *, where: str, source: str, content: Content, variables: Variables) -> None:
+    def __init__(
+        self, *, where: str, source: str, content: Content, variables: Variables, line: str = ""
+    ) -> None:
         self._where = where
+        self._line = line
         self._content = content
         self._variables = variables
         self._tree: nodes.Template | None = None
@@ -135,30 +148,37 @@ class _Looked:
         if self._tree is None:
             return None
         bound = bound_of(self._tree, self._variables)
+        longest = self._with_line(bound)
         return Size(
             language=self._where,
             best=bound.best_parts(),
-            worst=bound.worst_parts(),
-            characters=min(bound.most, MAX_BODY),
+            worst=longest.worst_parts(),
+            characters=min(longest.most, MAX_BODY),
             unbounded=sorted(self._unbounded()) if bound.most > MAX_BODY else [],
         )
+
+    def _with_line(self, bound: Bound) -> Bound:
+        return bound + Bound.of(f"\n{self._line}") if self._line else bound
 
     def advice(self) -> Iterator[Found]:
         """What a text should have, or cost, otherwise."""
         if self._tree is None:
             return
-        bound = bound_of(self._tree, self._variables)
-        yield from self._of_length(bound)
+        yield from self._of_length(bound_of(self._tree, self._variables))
         if signs := characters_that_force_ucs2(_words_of(self._tree)):
-            yield _warning(self._where, _dear(signs))
-        if self._content.category == "marketing" and not always_says(
-            self._tree, partial(_offers_a_way_out, self._where)
-        ):
+            yield _warning(self._where, dear(signs))
+        if not self._offers_a_way_out():
             yield _warning(
                 self._where,
                 "A marketing text says how to opt out, whatever its variables: add a line such as "
                 "Reply STOP to opt out.",
             )
+
+    def _offers_a_way_out(self) -> bool:
+        """Whether it need not, or does, or the first text gets the line that does."""
+        if self._content.category is not Category.MARKETING or self._line or self._tree is None:
+            return True
+        return always_says(self._tree, partial(_offers_a_way_out, self._where))
 
     def _of_length(self, bound: Bound) -> Iterator[Found]:
         if not bound.most and not self._content.media_urls:
@@ -168,10 +188,10 @@ class _Looked:
                 self._where,
                 f"The text has at least {bound.least:,} characters: shorten it to {MAX_BODY:,}.",
             )
-        elif bound.most > MAX_BODY and not self._unbounded():
+        elif (most := self._with_line(bound).most) > MAX_BODY and not self._unbounded():
             yield _warning(
                 self._where,
-                f"The text may come to {bound.most:,} characters, and is refused above "
+                f"The text may come to {most:,} characters, and is refused above "
                 f"{MAX_BODY:,}: shorten it, or a max_length.",
             )
 
@@ -205,25 +225,6 @@ def _words_of(tree: nodes.Template) -> str:
     data = [node.data for node in tree.find_all(nodes.TemplateData)]
     constants = [node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)]
     return "".join([*data, *constants])
-
-
-def _dear(signs: Sequence[str]) -> str:
-    """What these characters cost, and what could stand for each."""
-    told = ", ".join(f"{_shown(sign)}{_advice(sign)}" for sign in signs)
-    way_out = " Or set gsm7, which replaces them." if set(signs) & TWINS.keys() else ""
-    return f"70 characters fit into a part in place of 160, because of {told}.{way_out}"
-
-
-def _shown(sign: str) -> str:
-    code = f"U+{ord(sign):04X}"
-    return f"{sign} ({code})" if sign.isprintable() and not sign.isspace() else code
-
-
-def _advice(sign: str) -> str:
-    if sign not in TWINS:
-        return ""
-    names = {" ": "a space", "\n": "a line break", "": "nothing"}
-    return f": write {names.get(TWINS[sign], TWINS[sign])}"
 
 
 def _offers_a_way_out(language: str, text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import assert_never
 from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
 from messaging.domain.job import Claim, InDoubtPolicy, JobId, Sid, Status
 
-Details = dict[str, str | int | None]
+Details = dict[str, object]
 
 HANDOVER_GRACE = timedelta(minutes=5)
 """How long after its time a text that Twilio keeps may stay without a receipt."""

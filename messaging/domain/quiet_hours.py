@@ -6,12 +6,15 @@ from datetime import datetime
 from functools import lru_cache, reduce
 from operator import and_
 
-from messaging.domain.hour_rules import RULES
+from messaging.domain.category import Category
+from messaging.domain.hour_rules import RULES, HourRule
 from messaging.domain.hours import Hours, allowed_at
-from messaging.domain.job import Category, Phone
+from messaging.domain.job import Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.zones import is_known, zone
 
+VERSION = 1
+"""Of the rule: it changes where the same hours would let another text out, or another time come."""
 Rule = tuple[str, Hours]
 """What a rule is called in sentences, and what it allows."""
 
@@ -45,18 +48,23 @@ class Quiet:
 class QuietHours:
     """The quiet hours of an installation.
 
-    `own` are the hours at which texts of a category may go out; urgent texts are exempt from
-    them. `by_law` says whether marketing also keeps the rules of the recipient's place, which know
-    no urgency. The zone is the recipient's, else all of the number's, else `default_zone`.
+    `own` are the hours at which texts of a category may go out, and `resting` the categories that
+    rest on public holidays of the recipient's place; urgent texts are exempt from both. `by_law`
+    says whether marketing also keeps the rules of that place, which know no urgency, and
+    `holidays_by_law` whether also on the holidays that those name. The zone is the recipient's,
+    else all of the number's, else `default_zone`.
     """
 
     own: Mapping[Category, Hours]
     by_law: bool
+    holidays_by_law: bool = True
+    resting: frozenset[Category] = frozenset()
     default_zone: str = "UTC"
 
     def concern(self, category: Category, *, urgent: bool) -> bool:
         """Whether texts of a category ever wait: of most there is nothing to ask."""
-        return (category in self.own and not urgent) or self._keeps_law(category)
+        has_own = category in self.own or category in self.resting
+        return (has_own and not urgent) or self._keeps_law(category)
 
     def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
         """Until when a text that would go out at `at` must wait, and why; None where it may go."""
@@ -77,10 +85,17 @@ class QuietHours:
     def _rules(self, recipient: Recipient) -> Iterator[Rule]:
         if recipient.category in self.own and not recipient.urgent:
             yield "quiet hours", self.own[recipient.category]
+        if recipient.category in self.resting and not recipient.urgent:
+            yield "public holidays", Hours.without_holidays(*places_of(recipient.phone)[-1:])
         if self._keeps_law(recipient.category):
             for place in places_of(recipient.phone):
                 if rule := RULES.get(place):
-                    yield f"the hours of {rule.name}", rule.hours
+                    yield f"the hours of {rule.name}", self._hours_of(rule)
+
+    def _hours_of(self, rule: HourRule) -> Hours:
+        if not (rule.holidays and self.holidays_by_law):
+            return rule.hours
+        return rule.hours & Hours.without_holidays(rule.place)
 
 
 @lru_cache(maxsize=4096)
@@ -99,7 +114,11 @@ def _wait(at: datetime, names: tuple[str, ...], rules: tuple[Rule, ...]) -> Quie
 
 def _because(at: datetime, name: str, rules: tuple[Rule, ...]) -> str:
     """Which rules forbid it, in words, or that it is night elsewhere where the number may be."""
-    broken = [rule for rule, hours in rules if not hours.allow(at, zone(name))]
+    broken = [
+        f"{rule} ({holiday})" if (holiday := hours.holiday(at, zone(name))) else rule
+        for rule, hours in rules
+        if not hours.allow(at, zone(name))
+    ]
     if not broken:
         every = " and ".join(rule for rule, _ in rules)
         return f"{every}, elsewhere where the number may be"

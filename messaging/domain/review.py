@@ -1,15 +1,17 @@
 """Review: whether a text that has been claimed may go out now. Pure, and asked before each send."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from messaging.domain.caps import Caps
+from messaging.domain.category import Category
 from messaging.domain.consent import Consent, last_word
 from messaging.domain.destinations import ANYWHERE, Destinations
-from messaging.domain.job import Category, Claim, Status
+from messaging.domain.job import Claim, Status
 from messaging.domain.outcome import Outcome
-from messaging.domain.quiet_hours import QuietHours, Recipient
+from messaging.domain.quiet_hours import VERSION, QuietHours, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,39 +38,51 @@ class Defer:
     due_in: timedelta
 
 
+NOTHING = "nothing against it"
 Objection = Expire | Suppress | Defer
 """What a rule may say against a send; None is that it has nothing against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """The rules of an installation. Texts of a category in `with_consent` need an opt-in."""
+    """The rules of an installation. Texts of a category in `with_consent` need an opt-in.
+
+    `caps` are asked before the claim, in SQL: they stand here because they are rules as well.
+    """
 
     quiet_hours: QuietHours
     destinations: Destinations = ANYWHERE
     with_consent: frozenset[Category] = frozenset()
+    caps: Caps | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One question that a review asks. What it looks at or says changes with its version only."""
+
+    name: str
+    version: int
+    ask: Callable[[Claim, Rulebook], Objection | None]
 
 
 def review(claim: Claim, rules: Rulebook) -> Objection | None:
     """What the first rule that objects to this send says; None where it may go out."""
-    return (
-        _without_consent(claim, rules.with_consent)
-        or _too_late(claim)
-        or _dead_number(claim)
-        or _out_of_bounds(claim, rules.destinations)
-        or _at_quiet_hour(claim, rules.quiet_hours)
-    )
+    for rule in RULES:
+        if objection := rule.ask(claim, rules):
+            return objection
+    return None
 
 
-def withhold(claim: Claim, objection: Objection) -> Outcome:
-    """What a claim comes to that is not sent: no request was made."""
+def withhold(claim: Claim, objection: Objection, rules: Rulebook) -> Outcome:
+    """What a claim comes to that is not sent, with all that was asked: no request was made."""
+    asked = _asked(claim, rules)
     match objection:
         case Expire(reason=reason):
-            return _withheld(claim, Status.EXPIRED, "deadline", reason)
+            return _withheld(claim, Status.EXPIRED, "deadline", reason, asked)
         case Suppress(rule=rule, reason=reason):
-            return _withheld(claim, Status.SUPPRESSED, rule, reason)
+            return _withheld(claim, Status.SUPPRESSED, rule, reason, asked)
         case Defer(rule=rule, reason=reason, due_in=due_in):
-            return _withheld(claim, Status.SCHEDULED, rule, reason, due_in)
+            return _withheld(claim, Status.SCHEDULED, rule, reason, asked, due_in)
         case _:
             assert_never(objection)
 
@@ -82,29 +96,42 @@ def sift(claims: Sequence[Claim], rules: Rulebook) -> tuple[list[Claim], list[Ou
         if objection is None:
             passed.append(claim)
         else:
-            withheld.append(withhold(claim, objection))
+            withheld.append(withhold(claim, objection, rules))
     return passed, withheld
 
 
-def _without_consent(claim: Claim, needed: frozenset[Category]) -> Objection | None:
+def _asked(claim: Claim, rules: Rulebook) -> list[dict[str, str | int]]:
+    """Every rule that was asked, with what it said; the last one objected."""
+    asked: list[dict[str, str | int]] = []
+    for rule in RULES:
+        objection = rule.ask(claim, rules)
+        said = objection.reason if objection else NOTHING
+        asked.append({"rule": rule.name, "version": rule.version, "said": said})
+        if objection:
+            break
+    return asked
+
+
+def _without_consent(claim: Claim, rules: Rulebook) -> Objection | None:
     word = last_word(claim.said, claim.category) if claim.said else None
     if word is Consent.OPTED_OUT:
         return Suppress(rule="opt_out", reason="The recipient opted out.")
-    if word is None and claim.category in needed:
+    if word is None and claim.category in rules.with_consent:
         reason = f"A {claim.category} text needs an opt-in, and none is on record."
         return Suppress(rule="consent", reason=reason)
     return None
 
 
-def _too_late(claim: Claim) -> Objection | None:
+def _too_late(claim: Claim, _: Rulebook) -> Objection | None:
     """A text that Twilio keeps for later must still be in time when its time comes."""
     if claim.expires_in is None or claim.expires_in > (claim.send_in or timedelta(0)):
         return None
     return Expire(reason="Its deadline passed before it could be sent.")
 
 
-def _at_quiet_hour(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
+def _at_quiet_hour(claim: Claim, rules: Rulebook) -> Objection | None:
     """A text that may not go out at this hour, nor at the one at which Twilio would send it."""
+    quiet_hours = rules.quiet_hours
     if claim.claimed_at is None or not quiet_hours.concern(claim.category, urgent=claim.urgent):
         return None
     recipient = Recipient(
@@ -122,21 +149,26 @@ def _at_quiet_hour(claim: Claim, quiet_hours: QuietHours) -> Objection | None:
     return Defer(rule="quiet_hours", reason=quiet.sentence, due_in=due_in)
 
 
-def _dead_number(claim: Claim) -> Objection | None:
+def _dead_number(claim: Claim, _: Rulebook) -> Objection | None:
     if claim.dead_code is None:
         return None
     reason = f"The number takes no texts: a carrier reported {claim.dead_code}."
     return Suppress(rule="dead_number", reason=reason)
 
 
-def _out_of_bounds(claim: Claim, destinations: Destinations) -> Objection | None:
+def _out_of_bounds(claim: Claim, rules: Rulebook) -> Objection | None:
     """A number that texts may not go to, whoever handed it over, and however long ago."""
-    reason = destinations.why_not(claim.recipient_phone)
+    reason = rules.destinations.why_not(claim.recipient_phone)
     return Suppress(rule="destination", reason=reason) if reason else None
 
 
 def _withheld(
-    claim: Claim, status: Status, rule: str, reason: str, due_in: timedelta | None = None
+    claim: Claim,
+    status: Status,
+    rule: str,
+    reason: str,
+    asked: list[dict[str, str | int]],
+    due_in: timedelta | None = None,
 ) -> Outcome:
     return Outcome(
         job_id=claim.id,
@@ -144,5 +176,15 @@ def _withheld(
         status=status,
         due_in=due_in,
         error_details={"message": reason, "rule": rule},
-        details={"answer": "withheld", "rule": rule, "reason": reason},
+        details={"answer": "withheld", "rule": rule, "reason": reason, "asked": asked},
     )
+
+
+RULES = (
+    Rule(name="consent", version=1, ask=_without_consent),
+    Rule(name="deadline", version=1, ask=_too_late),
+    Rule(name="dead_number", version=1, ask=_dead_number),
+    Rule(name="destination", version=1, ask=_out_of_bounds),
+    Rule(name="quiet_hours", version=VERSION, ask=_at_quiet_hour),
+)
+"""In the order in which they are asked, once a text is claimed."""

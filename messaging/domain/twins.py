@@ -4,7 +4,7 @@ Word processors put most of them there. One of them makes a text of 160 characte
 in place of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _TWINS = (
     ("\u2018\u2019\u201a\u201b\u2032\u02bc\u02b9\u00b4\u0060\u2039\u203a", "'"),
@@ -38,5 +38,24 @@ def with_twins(text: str) -> str:
     return text if text.isascii() and "\t" not in text and "`" not in text else _replaced(text)
 
 
+def dear(signs: Sequence[str]) -> str:
+    """What these characters cost, and what could stand for each."""
+    told = ", ".join(f"{_shown(sign)}{_advice(sign)}" for sign in signs)
+    way_out = " Or set gsm7, which replaces them." if set(signs) & TWINS.keys() else ""
+    return f"70 characters fit into a part in place of 160, because of {told}.{way_out}"
+
+
 def _replaced(text: str) -> str:
     return text.translate(_TABLE)
+
+
+def _shown(sign: str) -> str:
+    code = f"U+{ord(sign):04X}"
+    return f"{sign} ({code})" if sign.isprintable() and not sign.isspace() else code
+
+
+def _advice(sign: str) -> str:
+    if sign not in TWINS:
+        return ""
+    names = {" ": "a space", "\n": "a line break", "": "nothing"}
+    return f": write {names.get(TWINS[sign], TWINS[sign])}"

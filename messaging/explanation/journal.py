@@ -4,16 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from messaging.domain.job import Lane
+from messaging.domain.wording import count
 from messaging.explanation.line import Line, Tell, Tone
+from messaging.explanation.ruling import Record, ruling
 from messaging.explanation.words import ATTEMPT, DECISIONS, DELIVERY, UNKNOWN, Said
 from messaging.postgres.messages import Event, Message
 from messaging.twilio.codes import explain
 
 
-def lines(message: Message, events: Sequence[Event], tell: Tell) -> list[Line]:
-    """What happened, oldest first, beginning with the hand-over; `tell` writes times."""
+def lines(
+    message: Message, events: Sequence[Event], tell: Tell, record: Record | None = None
+) -> list[Line]:
+    """What happened, oldest first, beginning with the hand-over; `tell` writes times.
+
+    With a record of rules, also which of them were asked and what they said.
+    """
     moved = any(event.kind in ("rescheduled", "rescheduling") for event in events)
-    told = [_line(event, tell) for event in events]
+    told = [line for event in events for line in _told(event, tell, record or Record())]
     return [_handed_over(message, None if moved else message.scheduled_for, tell), *told]
 
 
@@ -27,6 +34,14 @@ def _handed_over(message: Message, scheduled_for: datetime | None, tell: Tell) -
 def _made_of(message: Message) -> str:
     version = f"version {message.template_version} of " if message.template_version else ""
     return f"made of {version}the template {message.template}"
+
+
+def _told(event: Event, tell: Tell, record: Record) -> list[Line]:
+    rules = ruling(event, record)
+    asked = [Line(at=event.at, text=rules)] if rules else []
+    return (
+        [*asked, _line(event, tell)] if "answer" in event.details else [_line(event, tell), *asked]
+    )
 
 
 def _line(event: Event, tell: Tell) -> Line:
@@ -141,6 +156,15 @@ def _something(event: Event, _: Tell) -> Said:
     )
 
 
+def _lined(event: Event, _: Tell) -> Said:
+    line, parts = _word(event, "line"), event.details.get("segments")
+    first = "No text with the opt-out line had reached its number"
+    if not line:
+        return f"{first}: this one says it by itself.", Tone.PLAIN
+    size = f"; with it the text has {count(parts, 'part')}" if isinstance(parts, int) else ""
+    return f"{first}, so “{line}” was added{size}.", Tone.PLAIN
+
+
 def _stopped(event: Event, _: Tell) -> Said:
     what = f"{_word(event, 'scope')} {_word(event, 'value')}".strip()
     return f"It was set aside, because sending is stopped for {what}: {_reason(event)}", Tone.DOUBT
@@ -191,6 +215,7 @@ _KINDS: Mapping[str, Callable[[Event, Tell], Said]] = {
         Tone.PLAIN,
     ),
     "erased": _always("Its number was erased, and what it said."),
+    "opt_out_line": _lined,
     "stopped": _stopped,
     "resumed": _always("Sending was resumed: it is due."),
     "deferred": _deferred,

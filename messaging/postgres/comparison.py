@@ -55,12 +55,15 @@ def seen_count(conn: Postgres) -> int:
     return _number(conn, "seen_count")
 
 
-def judge(conn: Postgres, window: Window, *, native: bool) -> None:
-    """Says what each message and each job comes to; `native` is whether Twilio may keep texts."""
+def judge(conn: Postgres, window: Window, *, native: bool, lines: Sequence[str] = ()) -> None:
+    """Says what each message and each job comes to; `native` is whether Twilio may keep texts.
+
+    `lines` are what first texts may have got below their own words.
+    """
     conn.execute(query("comparison", "analyze_seen"))
     conn.execute(
         query("comparison", "judge"),
-        {"native": native, "skew": CLOCK_SKEW, "until": window.until},
+        {"native": native, "skew": CLOCK_SKEW, "until": window.until, "lines": list(lines)},
     )
     conn.execute(
         query("comparison", "judge_missing"), {"since": window.since, "until": window.until}

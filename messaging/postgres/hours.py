@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from messaging.domain.draft import Prepared
 from messaging.domain.job import JobId
 from messaging.domain.quiet_hours import Quiet
+from messaging.domain.rulebooks import version_of_hours
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -58,6 +59,7 @@ def defer(conn: Postgres, waits: Iterable[tuple[JobId, Quiet]]) -> int:
             "until": quiet.until.isoformat(),
             "time_zone": quiet.time_zone,
             "reason": quiet.sentence,
+            "version": version_of_hours(),
         }
         for id, quiet in waits
     ]

@@ -9,8 +9,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging.domain.caps import Caps
+from messaging.domain.category import Category
 from messaging.domain.entries import Hint, Standing
-from messaging.domain.job import Category, Claim, InDoubtPolicy, JobId, Phone, Status
+from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres.caps import given
 from messaging.postgres.fast_json import rows_as_jsonb
@@ -27,6 +28,8 @@ class Settling:
     queue: str | None = None
     entries: Mapping[JobId, int] = field(default_factory=dict)
     """The jobs' entries in the queue, by number."""
+    rules: str | None = None
+    """The key of the rulebook that these were judged by, for their journals."""
 
     @property
     def ids(self) -> set[JobId]:
@@ -54,7 +57,7 @@ class Settling:
             "segments": outcome.segments,
             "handed_over": outcome.handed_over,
             "kind": outcome.kind,
-            "details": outcome.details,
+            "details": {**outcome.details, "rules": self.rules} if self.rules else outcome.details,
             "queue": self.queue,
             "msg_id": None if kept else self.entries.get(outcome.job_id),
         }
@@ -72,24 +75,44 @@ def claim(
 
 
 def claim_for_handover(
-    conn: Postgres, soonest: timedelta, latest: timedelta, lease: timedelta, most: int
+    conn: Postgres,
+    soonest: timedelta,
+    latest: timedelta,
+    lease: timedelta,
+    most: int,
+    lined: Iterable[Category] | None = None,
 ) -> list[Claim]:
-    """Makes scheduled jobs that Twilio can keep ours to hand over."""
+    """Makes scheduled jobs that Twilio can keep ours to hand over.
+
+    `lined` are the categories whose first texts get the opt-out line, None where none does.
+    """
     rows = conn.execute(
         query("jobs", "claim_for_handover"),
-        {"soonest": soonest, "latest": latest, "lease": lease, "most": most},
+        {
+            "soonest": soonest,
+            "latest": latest,
+            "lease": lease,
+            "most": most,
+            "lined": _written(lined),
+        },
     )
     return [_claim(*row) for row in rows]
 
 
 def standing(
-    conn: Postgres, ids: Iterable[JobId], *, in_segments: bool = False
+    conn: Postgres,
+    ids: Iterable[JobId],
+    *,
+    in_segments: bool = False,
+    lined: Iterable[Category] | None = None,
 ) -> dict[JobId, Standing]:
     """What the bridge must know of these jobs; those that do not exist are missing.
 
-    Each counts as one segment, unless they are counted.
+    Each counts as one segment, unless they are counted. `lined` are the categories whose first
+    texts get the opt-out line, None where none does.
     """
-    rows = conn.execute(query("jobs", "standing"), {"ids": list(ids), "in_segments": in_segments})
+    values = {"ids": list(ids), "in_segments": in_segments, "lined": _written(lined)}
+    rows = conn.execute(query("jobs", "standing"), values)
     return {
         JobId(id): Standing(
             id=JobId(id),
@@ -98,8 +121,9 @@ def standing(
             resends=resends,
             age=age,
             segments=segments,
+            may_need_line=may_need_line,
         )
-        for id, status, prepared, resends, age, segments in rows
+        for id, status, prepared, resends, age, segments, may_need_line in rows
     }
 
 
@@ -159,6 +183,10 @@ def restore_entries(conn: Postgres, older_than: timedelta) -> int:
 def sweep_processing(conn: Postgres) -> list[JobId]:
     """Puts jobs whose worker has died in doubt."""
     return [JobId(id) for (id,) in conn.execute(query("jobs", "sweep_processing"))]
+
+
+def _written(categories: Iterable[Category] | None) -> list[str] | None:
+    return None if categories is None else [str(category) for category in categories]
 
 
 def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:

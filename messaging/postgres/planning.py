@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from messaging.domain.draft import Prepared
+from messaging.domain.first_lines import Standing
 from messaging.domain.job import Lane, Phone
 from messaging.postgres import enqueuing
 from messaging.postgres.enqueuing import Defaults
@@ -23,7 +24,8 @@ class Foreseen:
     """What would be said of a draft: it is refused, or a duplicate, or what follows counts.
 
     `twin_reason` is why it is refused where its key belongs to a message that says something else;
-    `region` is the country of its price, and `stop` what keeps its country or campaign.
+    `region` is the country of its price, and `stop` what keeps its country or campaign. From
+    `had_line` on: what decides about its opt-out line.
     """
 
     refusal: str | None
@@ -35,6 +37,24 @@ class Foreseen:
     stop: str | None = None
     dead_code: int | None = None
     dead_until: datetime | None = None
+    had_line: bool = False
+    template_line: str | None = None
+    asked_language: str | None = None
+    template_language: str | None = None
+    languages: Sequence[str] = ()
+    gsm7: bool = False
+
+    @property
+    def standing(self) -> Standing:
+        """What decides about its opt-out line."""
+        return Standing(
+            had_line=self.had_line,
+            template_line=self.template_line,
+            asked_language=self.asked_language,
+            template_language=self.template_language,
+            languages=tuple(self.languages),
+            gsm7=self.gsm7,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from messaging.postgres.named import query
 class Template:
     """A template as it is stored; `content` is what it says, as JSON for `domain.content`.
 
-    `in_doubt_policy` is for messages without one of their own.
+    `in_doubt_policy` is for messages without one of their own; `opt_out_line` is JSON, as text.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Template:
     category: str
     content: str
     in_doubt_policy: str | None
+    opt_out_line: str | None
     updated_at: datetime | None
 
 
@@ -47,10 +48,18 @@ class Put:
     version: int
 
 
-def put(conn: Postgres, *, name: str, content: Content, policy: InDoubtPolicy | None = None) -> Put:
+def put(
+    conn: Postgres,
+    *,
+    name: str,
+    content: Content,
+    policy: InDoubtPolicy | None = None,
+    opt_out_line: object = None,
+) -> Put:
     """Stores a template, in place of one that has this name.
 
-    `policy` is for messages in doubt that have none of their own; None for the installation's.
+    `policy` is for messages in doubt that have none of their own, `opt_out_line` for first texts
+    to a number (`domain.opt_out_line.checked`); None for the installation's.
     """
     row = conn.execute(
         query("templates", "put_template"),
@@ -65,6 +74,7 @@ def put(conn: Postgres, *, name: str, content: Content, policy: InDoubtPolicy | 
             "category": content.category,
             "gsm7": content.gsm7,
             "in_doubt_policy": policy,
+            "opt_out_line": None if opt_out_line is None else Jsonb(opt_out_line),
         },
     ).fetchone()
     assert row is not None

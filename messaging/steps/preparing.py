@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from messaging import events
+from messaging.domain.category import Category
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
-from messaging.domain.job import URGENT_ABOVE, Category, JobId
+from messaging.domain.job import URGENT_ABOVE, JobId
 from messaging.errors import Refused
 from messaging.postgres import bare, hours
 from messaging.postgres.bare import Unprepared

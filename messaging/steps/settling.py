@@ -26,22 +26,26 @@ def settle(
     outcomes: Sequence[Outcome],
     queue: str | None,
     entries: Mapping[JobId, int] | None = None,
+    rules: str | None = None,
 ) -> set[JobId]:
     """Writes what attempts came to, in one statement with whoever settles at the same time.
 
-    Returns the jobs that were settled. `entries` are the numbers of their entries in the queue.
+    Returns the jobs that were settled. `entries` are the numbers of their entries in the queue,
+    `rules` the key of the rulebook that they were judged by.
 
     While Postgres is away it tries again, until this process is to stop. Where it refuses a
     group, each outcome is tried alone. What could not be written stays in processing, and the
     sweep puts it in doubt. A commit whose answer got lost is tried again too: the second time
     changes nothing.
     """
-    settling = Settling(outcomes=outcomes, queue=queue, entries=entries or {})
+    settling = Settling(outcomes=outcomes, queue=queue, entries=entries or {}, rules=rules)
     try:
         return insist(rt, lambda: _write(rt, settling), _LONGEST)
     except psycopg.Error as error:
         if len(outcomes) > 1 and not isinstance(error, AWAY):
-            return {id for outcome in outcomes for id in settle(rt, [outcome], queue, entries)}
+            return {
+                id for outcome in outcomes for id in settle(rt, [outcome], queue, entries, rules)
+            }
         events.answers_unwritten(jobs=len(outcomes), error=type(error).__name__)
         return set()
 

@@ -26,7 +26,8 @@ HEIGHT = {
     "expiring": 1.7,
     "limiting": 1.7,
     "consenting": 1.7,
-    "timing": 1.7,
+    "completing": 1.8,
+    "timing": 1.8,
     "guarding": 1.7,
     "breaking": 1.7,
     "operating": 1.7,
@@ -39,6 +40,7 @@ HEIGHT = {
     "outages": 3,
     "company": 3,
     "bounds": 3.5,
+    "rulebooks": 3.5,
     "brake": 3.5,
     "runtime": 4,
     "steps": 5,
@@ -86,7 +88,7 @@ OUTSIDE_WORLD = {
     "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request",
 }  # fmt: skip
 PART_OF = {"starlette": "fastapi"}  # FastAPI's interface is made of Starlette's classes
-PURE_PACKAGES = {"phonenumbers", "jinja2", "tzdata", "dateutil"}
+PURE_PACKAGES = {"phonenumbers", "jinja2", "tzdata", "dateutil", "holidays"}
 
 
 def room(name: str) -> str:

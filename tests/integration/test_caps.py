@@ -14,7 +14,8 @@ from messaging import delivery, runtime
 from messaging.domain.caps import Caps
 from messaging.domain.job import JobId, Lane
 from messaging.domain.outcome import Outcome
-from messaging.domain.review import Suppress, withhold
+from messaging.domain.quiet_hours import QuietHours
+from messaging.domain.review import Rulebook, Suppress, withhold
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Kind, Rule
 from messaging.postgres import jobs
@@ -172,10 +173,13 @@ def one(db: Database, statement: str) -> object:
     return found[0]
 
 
+RULES = Rulebook(quiet_hours=QuietHours(own={}, by_law=False))
+
+
 def test_a_text_that_the_review_withholds_gives_its_count_back(db: Database) -> None:
     (id,) = ready(db)
     (claimed,) = jobs.claim(db, [id], LEASE, Caps(messages_hour=5))
-    outcome: Outcome = withhold(claimed, Suppress(rule="test", reason="A test."))
+    outcome: Outcome = withhold(claimed, Suppress(rule="test", reason="A test."), RULES)
     assert {id} == jobs.settle(db, [outcome], None)
     assert {(0, 0, Decimal(0))} == set(counted(db))
 

@@ -101,7 +101,9 @@ def test_a_life_is_told_in_order_and_in_plain_words(
         "The carrier took it.",
         f"The carrier could not deliver it: 30003, {explain(30003)}",
     ]
-    assert expected == journal(messaging, id)
+    told = list(journal(messaging, id))
+    assert "Rules asked, with nothing against it: stop 1, cap 1, consent 1" in told.pop(1)
+    assert expected == told
     standing = messaging("explain", id, "--json").json["standing"]
     assert "bad" == standing["tone"]
     assert standing["text"].startswith("Twilio could not deliver it: 30003, ")

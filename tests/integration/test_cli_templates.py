@@ -23,6 +23,7 @@ gsm7 = true
 media_urls = ["https://example.com/{{ shop }}.png"]
 template_vars = {shop = "main"}
 in_doubt_policy = "hold"
+opt_out_line = false
 
 [texts]
 de = "Hallo {{ name }}, bis zum {{ day|date('%-d.%-m.') }}! Abmelden mit STOP."
@@ -61,7 +62,25 @@ def test_a_file_says_all_of_a_template_and_comes_back_as_it_was(messaging: Comma
     assert (1, "hold") == (again["version"], again["in_doubt_policy"])
     (listed,) = messaging("template", "list", "--json").json["templates"]
     assert (["de", "en"], "marketing") == (listed["languages"], listed["category"])
+    assert messaging("template", "show", "welcome", "--json").json["opt_out_line"] is False
     assert "max_length" in messaging("template", "show", "welcome").out
+
+
+def test_the_opt_out_line_is_part_of_the_size_and_may_be_the_templates_own(
+    messaging: CommandLine,
+) -> None:
+    Path("sale.toml").write_text(
+        f'content_template = "{"a" * 150}"\ncategory = "marketing"\nopt_out_line = "Stop: STOP"',
+        encoding="utf-8",
+    )
+    stored = messaging("template", "put", "sale", "--file", "sale.toml", "--json").json
+    linted = messaging("template", "lint", "sale", "--json").json["templates"][0]
+    assert [2] == [size["worst"] for size in stored["sizes"]]
+    assert (stored["sizes"], []) == (linted["sizes"], linted["findings"])
+    assert "Stop: STOP" in messaging("template", "show", "sale").out
+    Path("sale.toml").write_text('content_template = "a"\nopt_out_line = 7', encoding="utf-8")
+    refused = messaging("template", "put", "sale", "--file", "sale.toml")
+    assert "opt_out_line is none of true, false" in refused.err
 
 
 def test_stdin_is_a_text_or_the_json_of_a_template(

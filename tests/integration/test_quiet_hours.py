@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging import Draft, Messaging, promotion, runtime
-from messaging.domain.job import Category
+from messaging.domain.category import Category
 from messaging.local.simulator import Simulator
 from messaging.postgres import hours
 from messaging.runtime import Runtime
@@ -134,7 +134,7 @@ def test_a_backlog_that_lasts_into_the_night_is_reviewed(
     assert Counter({"scheduled": 1}) == work(rt).outcomes
     assert ("scheduled", 1) == (row(db, id).status, row(db, id).attempt)
     assert timedelta(hours=4) < due(db, id) - hours.now(db) <= timedelta(hours=5)
-    assert ["settled"] == kinds(db, id)
+    assert ["opt_out_line", "settled"] == kinds(db, id)
     assert [] == twilio.ledger.outbound
 
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from messaging import Draft, NotFound, Refused, recurring, rewinding
 from messaging.domain import zones
-from messaging.domain.job import Category
+from messaging.domain.category import Category
 from messaging.domain.series import SeriesId
 from messaging.postgres import hours, series
 from messaging.runtime import Runtime

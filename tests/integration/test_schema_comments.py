@@ -63,6 +63,8 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.occurrences",
         "messaging.prices",
         "messaging.retention_walks",
+        "messaging.rule_versions",
+        "messaging.rulebooks",
         "messaging.schema_migrations",
         "messaging.series",
         "messaging.stopped_jobs",

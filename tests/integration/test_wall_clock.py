@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging import Draft, Messaging, Refused
-from messaging.domain.job import Category
+from messaging.domain.category import Category
 from messaging.domain.zones import instant_of, version, zone
 from messaging.postgres import messages
 from messaging.runtime import Runtime

@@ -8,9 +8,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.decision import Answer, Decision, Wish
 from messaging.domain.draft import Draft, prepare
 from messaging.domain.job import JobId, Sid, Status
+from messaging.domain.opt_out_line import Completed
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
 from messaging.local.postgres import EmbeddedPostgres
@@ -25,6 +27,7 @@ from messaging.postgres import (
     kept,
     messages,
     numbers,
+    opting_out,
     planning,
     queues,
     retention,
@@ -230,6 +233,11 @@ def own_rows(db: Postgres, run: int) -> None:
     assert 100 == len(rows)
 
 
+def complete(db: Postgres, run: int) -> None:
+    texts = [Completed(id=id, line="STOP", segments=1) for id in ids(1 + 50 * run, 50)]
+    assert set() == opting_out.add_lines(db, texts), "all of them have been tried"
+
+
 def forget(walk: Walk) -> Callable[[Postgres, int], object]:
     """A batch of a hundred, of which half are deleted: the others have keys."""
 
@@ -244,6 +252,18 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
     [
         (lambda db, n: jobs.claim(db, ids(1 + 50 * n, 50), MINUTE), "message_jobs_pkey", 150),
         (lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
+        (
+            lambda db, n: jobs.standing(db, ids(1 + 500 * n, 500), lined=[Category.MARKETING]),
+            "message_jobs_pkey",
+            800,
+        ),
+        (lambda db, n: opting_out.first_texts(db, ids(1 + 50 * n, 50)), "message_jobs_pkey", 150),
+        (
+            lambda db, _: db.execute("select messaging.had_opt_out_line('+15555550100')"),
+            "message_jobs_opt_out_line",
+            2,
+        ),
+        (complete, "message_jobs_pkey", 150),
         (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
         (lambda db, _: jobs.has_due(db, MINUTE), "message_jobs_due", 100),
         # Once more by their keys, for the marks of their campaigns.
@@ -299,8 +319,8 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         ),
     ],
     ids=[
-        "claim", "standing", "unprepared", "has_due", "promote", "sweep_processing", "expire",
-        "hurry",
+        "claim", "standing", "standing, lined", "first_texts", "had_opt_out_line", "add_lines",
+        "unprepared", "has_due", "promote", "sweep_processing", "expire", "hurry",
         "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
         "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
         "record_receipts by job", "enqueue",

@@ -22,6 +22,7 @@ from messaging.outbox import Messaging
 from messaging.postgres.connect import AWAY, OPTIONS
 from messaging.postgres.jobs import Postgres
 from messaging.redis.throttle import Throttle
+from messaging.rulebooks import Rulebooks
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests.state.clock import Clock
@@ -119,6 +120,7 @@ class World:
             ),
             brake=Brake(frozenset),
             bounds=Bounds(self.settings),
+            rulebooks=Rulebooks(self.settings),
             dice=Random(0),
             clock=self.clock,
         )

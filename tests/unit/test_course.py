@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from messaging.domain import sums
 from messaging.domain.caps import Caps
+from messaging.domain.category import Category
 from messaging.domain.course import Course, Others, Passed, Road
 from messaging.domain.forecast import Forecast, forecast
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category, Lane, Phone
+from messaging.domain.job import Lane, Phone
 from messaging.domain.meter import Load, Meter
 from messaging.domain.plan import Going, Refusal, Skip, Why
 from messaging.domain.quiet_hours import QuietHours, Recipient

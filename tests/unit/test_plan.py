@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.consent import Consent, Said
 from messaging.domain.destinations import Destinations
 from messaging.domain.draft import Draft, Prepared, prepare
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category, Lane, Phone
+from messaging.domain.job import Lane, Phone
 from messaging.domain.plan import Going, Known, Refusal, Rules, Skip, Why, judge, out_of_bounds
 from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.repeats import Repeats

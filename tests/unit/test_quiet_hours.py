@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import phonenumbers
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.hour_rules import RULES, STATE_OF_AREA, WRITTEN
 from messaging.domain.hours import Hours
-from messaging.domain.job import Category, Phone
+from messaging.domain.job import Phone
 from messaging.domain.places import places_of, zones_of
 from messaging.domain.quiet_hours import QuietHours, Recipient
 from messaging.domain.zones import zone
@@ -129,9 +130,10 @@ def test_area_codes_are_those_of_libphonenumber() -> None:
     from phonenumbers import geocoder
 
     names = {
-        "Connecticut": "US-CT", "Florida": "US-FL", "Kentucky": "US-KY", "Massachusetts": "US-MA",
-        "Maryland": "US-MD", "Oklahoma": "US-OK", "Rhode Island": "US-RI", "Texas": "US-TX",
-        "Washington State": "US-WA",
+        "Alabama": "US-AL", "Connecticut": "US-CT", "Florida": "US-FL", "Kentucky": "US-KY",
+        "Louisiana": "US-LA", "Massachusetts": "US-MA", "Maryland": "US-MD",
+        "Mississippi": "US-MS", "Oklahoma": "US-OK", "Pennsylvania": "US-PA",
+        "Rhode Island": "US-RI", "Texas": "US-TX", "Utah": "US-UT", "Washington State": "US-WA",
     }  # fmt: skip
     for area in range(200, 1000):
         number = phonenumbers.PhoneNumber(country_code=1, national_number=area * 10**7 + 2345678)

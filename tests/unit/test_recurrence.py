@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.draft import Draft
-from messaging.domain.job import Category
 from messaging.domain.recurrence import Bounds, Recurrence, checked
 from messaging.domain.series import draft_of, fields_of, plan, upcoming
 from messaging.errors import Refused

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from messaging.domain.category import Category
 from messaging.domain.consent import Consent, Said
-from messaging.domain.job import TRANSITIONS, Category, Claim, JobId, Phone, Status
+from messaging.domain.job import TRANSITIONS, Claim, JobId, Phone, Status
 from messaging.domain.quiet_hours import QuietHours
 from messaging.domain.review import (
     Defer,
@@ -69,7 +70,7 @@ def test_a_deadline_is_kept_to_the_instant(
 
 @pytest.mark.parametrize("objection", OBJECTIONS, ids=lambda one: type(one).__name__)
 def test_what_is_withheld_says_why_and_costs_no_retry(objection: Objection) -> None:
-    outcome = withhold(CLAIM, objection)
+    outcome = withhold(CLAIM, objection, RULES)
     assert (CLAIM.id, CLAIM.attempt, None) == (
         outcome.job_id,
         outcome.attempt,
@@ -81,7 +82,7 @@ def test_what_is_withheld_says_why_and_costs_no_retry(objection: Objection) -> N
 
 
 def test_only_what_is_deferred_has_a_time() -> None:
-    times = [withhold(CLAIM, objection).due_in for objection in OBJECTIONS]
+    times = [withhold(CLAIM, objection, RULES).due_in for objection in OBJECTIONS]
     assert [None, None, SECOND] == times
 
 

@@ -33,7 +33,7 @@ class Story(Runtime):
 @pytest.fixture
 def rt() -> Story:
     built = runtime.build(SETTINGS)
-    names = ("settings", "db", "throttle", "twilio", "rules", "brake", "bounds")
+    names = ("settings", "db", "throttle", "twilio", "rules", "brake", "bounds", "rulebooks")
     given = {name: getattr(built, name) for name in names}
     return Story(**given, clock=[100.0])
 

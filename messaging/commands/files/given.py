@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from messaging.commands.moments import moment, wall_clock
-from messaging.domain.job import Category, InDoubtPolicy
+from messaging.domain.category import Category
+from messaging.domain.job import InDoubtPolicy
 from messaging.domain.wording import plain
 from messaging.errors import Refused
 

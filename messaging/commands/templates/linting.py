@@ -1,5 +1,6 @@
 """`messaging template lint`: what is wrong with a template, or dear. Nothing is stored."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,9 @@ from messaging.commands.screen import Screen
 from messaging.commands.templates import findings
 from messaging.commands.templates.source import Wish, read
 from messaging.domain.linting import Found, Lint, Size, lint, lint_stored
+from messaging.domain.opt_out_line import LineIn, OptOutLines
 from messaging.domain.wording import count
-from messaging.errors import NotFound, Refused
+from messaging.errors import Misconfigured, NotFound, Refused
 from messaging.postgres import templates
 from messaging.postgres.jobs import Postgres
 from messaging.settings import load
@@ -55,9 +57,23 @@ def _looked(name: str | None, wish: Wish) -> Mapping[str, Lint]:
     if wish.text is not None or wish.file is not None:
         if name is not None:
             raise Refused("Give a name, or the text with --text or --file: one of them.")
-        return {"": lint(read(wish).columns)}
+        source = read(wish)
+        return {"": lint(source.columns, _lines().added_to(source.columns, source.opt_out_line))}
     with database(load()) as conn:
-        return {row.name: lint_stored(row.content) for row in _stored(conn, name)}
+        return {row.name: lint_stored(row.content, _line_of(row)) for row in _stored(conn, name)}
+
+
+def _lines() -> OptOutLines:
+    """Those of the settings; none where a text is looked at before there are any."""
+    try:
+        return load().lines
+    except Misconfigured:
+        return OptOutLines(line="")
+
+
+def _line_of(row: templates.Template) -> LineIn:
+    own = json.loads(row.opt_out_line) if row.opt_out_line else None
+    return _lines().added_to({"category": row.category}, own)
 
 
 def _stored(conn: Postgres, name: str | None) -> list[templates.Template]:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +19,7 @@ from messaging.domain.wording import plain
 from messaging.errors import NotFound
 from messaging.postgres import figures, templates
 from messaging.postgres.jobs import Postgres
-from messaging.postgres.templates import Version
+from messaging.postgres.templates import Template, Version
 from messaging.settings import load
 
 
@@ -73,15 +73,20 @@ def show(screen: Screen, name: str, version: int | None) -> ExitCode:
     with database(load()) as conn:
         found = version_of(conn, name, version)
         template = templates.named(conn, name)
-    policy = template.in_doubt_policy if template else None
-    said = {**columns_of(found.content), "in_doubt_policy": policy}
+    said = {**columns_of(found.content), **(_of_now(template) if template else {})}
     table = grid()
     table.add_row("version", str(found.version))
     for column, value in said.items():
-        if value not in (None, {}, [], False):
+        if value not in (None, {}, [], False) or (column, value) == ("opt_out_line", False):
             table.add_row(column, Text(plain(value if isinstance(value, str) else _written(value))))
     screen.show(said, "", table, "")
     return ExitCode.OK
+
+
+def _of_now(template: Template) -> Mapping[str, object]:
+    """What a template says that is of no version."""
+    line = json.loads(template.opt_out_line) if template.opt_out_line else None
+    return {"in_doubt_policy": template.in_doubt_policy, "opt_out_line": line}
 
 
 def diff(screen: Screen, name: str, old: int | None, new: int | None) -> ExitCode:

@@ -36,15 +36,22 @@ def put(screen: Screen, name: str, wish: Wish) -> ExitCode:
     """Stores a template under a name. Raises Refused with what is wrong in it."""
     source = read(wish)
     _check(name)
-    looked = lint(source.columns)
+    settings = load()
+    looked = lint(source.columns, settings.lines.added_to(source.columns, source.opt_out_line))
     if looked.errors:
         raise Refused(findings.refusal(looked.errors))
     said = content.read(source.columns)
     names = sorted(said.names())
     if unknown := pairs(wish.values, "--var").keys() - set(names):
         raise Refused(f"The text does not use {', '.join(sorted(unknown))}: leave --var out.")
-    with database(load()) as conn:
-        stored = templates.put(conn, name=name, content=said, policy=source.in_doubt_policy)
+    with database(settings) as conn:
+        stored = templates.put(
+            conn,
+            name=name,
+            content=said,
+            policy=source.in_doubt_policy,
+            opt_out_line=source.opt_out_line,
+        )
     result = "created" if stored.is_new else "replaced"
     screen.show(
         Stored(

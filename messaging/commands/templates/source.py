@@ -11,13 +11,14 @@ from messaging.commands.files.lines import lines, shown
 from messaging.commands.pairs import pairs
 from messaging.domain.fields import text as checked_text
 from messaging.domain.job import InDoubtPolicy
+from messaging.domain.opt_out_line import checked
 from messaging.errors import Refused
 
 COLUMNS = (
     *("content_template", "template_vars", "language", "texts", "variables", "media_urls"),
     *("category", "gsm7"),
 )
-"""What a file may say, by the names of `message_templates`; and in_doubt_policy."""
+"""What a file may say, by the names of `message_templates`; and what is of no version."""
 STDIN = Path("-")
 _LARGEST = 1_000_000
 
@@ -40,6 +41,7 @@ class Source:
 
     columns: Columns
     in_doubt_policy: InDoubtPolicy | None
+    opt_out_line: object = None
 
 
 def read(wish: Wish) -> Source:
@@ -48,15 +50,16 @@ def read(wish: Wish) -> Source:
         raise Refused("Give the text with --text or with --file: one of them.")
     said = dict(_file(wish.file) if wish.file else {"content_template": wish.text})
     written = said.pop("in_doubt_policy", None) or wish.in_doubt_policy
+    opt_out_line = checked(said.pop("opt_out_line", None), "opt_out_line")
     if unknown := sorted(said.keys() - set(COLUMNS)):
-        known = ", ".join((*COLUMNS, "in_doubt_policy"))
+        known = ", ".join((*COLUMNS, "in_doubt_policy", "opt_out_line"))
         raise Refused(f"A template has no {unknown[0][:60]!r}: there is {known}.")
     source = checked_text(said.get("content_template"), "The text")
     if not source.strip() and not said.get("media_urls"):
         raise Refused("The text of a template is empty: give one.")
     if values := pairs(wish.values, "--var"):
         said["template_vars"] = {**_values(said), **values}
-    return Source(columns=said, in_doubt_policy=_policy(written))
+    return Source(columns=said, in_doubt_policy=_policy(written), opt_out_line=opt_out_line)
 
 
 def _values(said: Columns) -> Mapping[str, object]:

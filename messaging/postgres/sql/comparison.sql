@@ -114,6 +114,12 @@ pair as materialized (
     select stranger.body as text
     union
     select stranger.bare_body
+    union
+    -- A text may have got the opt-out line after what the database remembers.
+    select left(full_body.text, -1 - char_length(line.text))
+    from unnest(array[stranger.body, stranger.bare_body]) as full_body (text)
+    join unnest(%(lines)s::text[]) as line (text)
+      on right(full_body.text, 1 + char_length(line.text)) = E'\n' || line.text
   ) as said
   join waiting
     on waiting.recipient_phone = stranger.recipient

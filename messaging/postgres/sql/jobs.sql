@@ -13,7 +13,7 @@ from messaging.claim(messaging.admit(%(ids)s::uuid[], %(caps)s::jsonb), %(lease)
 -- the answer.
 with ours as materialized (
   select id
-  from public.message_jobs
+  from public.message_jobs as job
   where
     status = 'scheduled'
     and due_at between statement_timestamp() + %(soonest)s and statement_timestamp() + %(latest)s
@@ -22,6 +22,8 @@ with ours as materialized (
     and prepared_at is not null
     -- Not what waits here for the end of quiet hours: Twilio would send it at its own time.
     and due_at <= scheduled_for + interval '1 minute'
+    -- Nor what may be the first text to its number when its time comes: who knows that by now?
+    and (%(lined)s::text[] is null or not messaging.awaits_opt_out_line(job, %(lined)s))
     and (error_details is null or not error_details ? 'handover_refused')
     and messaging.may_start(priority, recipient_phone, metadata)
   order by due_at
@@ -69,8 +71,20 @@ select
   prepared_at is not null as prepared,
   doubt_resends,
   coalesce(clock_timestamp() - claimed_at, interval '0') as age,
-  case when %(in_segments)s then greatest(segments, 1) else 1 end as segments
-from public.message_jobs
+  case when %(in_segments)s then greatest(segments, 1) else 1 end as segments,
+  attempt = 0
+  and opt_out_line is null
+  and case
+    when %(lined)s::text[] is null then false
+    when template_id is null then coalesce(category, 'transactional') = any(%(lined)s)
+    else exists (
+      select from public.message_templates as t
+      where
+        t.id = j.template_id
+        and (t.opt_out_line is not null or coalesce(j.category, t.category) = any(%(lined)s))
+    )
+  end as may_need_line
+from public.message_jobs as j
 where id = any(%(ids)s)
 
 -- name: unprepared
@@ -132,6 +146,22 @@ where
   and prepared_at is null
   and status in ('pending', 'scheduled')
 returning id
+
+-- name: first_texts
+-- Those of these jobs that go to a number that has had no opt-out line, before their first try.
+select
+  id, message_content, has_media, category, template_line, asked_language, template_language,
+  languages, gsm7
+from messaging.first_texts(%(ids)s::uuid[])
+
+-- name: add_opt_out_lines
+-- Adds lines to jobs that nobody has tried yet; a row each.
+select id
+from messaging.add_opt_out_lines(%(texts)s) as id
+
+-- name: refuse_first_text
+-- Fails a job that its line does not fit into. Null: somebody has claimed or ended it.
+select messaging.refuse_first_text(%(id)s, %(reason)s)
 
 -- name: refuse
 -- Fails a job that can never be sent as it is, with the reason, and says so in its journal.

@@ -18,7 +18,15 @@ select
     where s.id = messaging.stop_of((given.draft).recipient_phone, (given.draft).metadata)
   ) as stop,
   dead.error_code as dead_code,
-  dead.until as dead_until
+  dead.until as dead_until,
+  messaging.had_opt_out_line((given.draft).recipient_phone) as had_line,
+  found.opt_out_line::text as template_line,
+  coalesce(
+    (given.draft).template_vars ->> 'language', found.template_vars ->> 'language'
+  ) as asked_language,
+  found.language as template_language,
+  array(select jsonb_object_keys(found.texts)) as languages,
+  coalesce(found.gsm7, false) as gsm7
 from (
   select
     item.place,

@@ -9,11 +9,11 @@ on conflict (name) do nothing
 -- version that was current then. Whether there was none, and the version that it has now.
 insert into public.message_templates as t (
   name, content_template, template_vars, language, texts, variables, media_urls, category, gsm7,
-  in_doubt_policy
+  in_doubt_policy, opt_out_line
 )
 values (
   %(name)s, %(content_template)s, %(template_vars)s, %(language)s, %(texts)s, %(variables)s,
-  %(media_urls)s, %(category)s, %(gsm7)s, %(in_doubt_policy)s
+  %(media_urls)s, %(category)s, %(gsm7)s, %(in_doubt_policy)s, %(opt_out_line)s
 )
 on conflict (name) do update
 set
@@ -26,6 +26,7 @@ set
   category = excluded.category,
   gsm7 = excluded.gsm7,
   in_doubt_policy = excluded.in_doubt_policy,
+  opt_out_line = excluded.opt_out_line,
   updated_at = now()
 returning t.xmax = 0, t.version
 
@@ -39,6 +40,7 @@ select
   t.category,
   messaging.template_content(t)::text as content,
   t.in_doubt_policy,
+  t.opt_out_line::text as opt_out_line,
   t.updated_at
 from public.message_templates as t
 order by t.name
@@ -53,6 +55,7 @@ select
   t.category,
   messaging.template_content(t)::text as content,
   t.in_doubt_policy,
+  t.opt_out_line::text as opt_out_line,
   t.updated_at
 from public.message_templates as t
 where t.name = %(name)s
@@ -64,3 +67,9 @@ from public.message_templates as t
 join messaging.template_versions as v on v.template_id = t.id
 where t.name = %(name)s
 order by v.version desc
+
+-- name: opt_out_lines
+-- What templates say of the opt-out line, each once.
+select distinct opt_out_line::text
+from public.message_templates
+where opt_out_line is not null
