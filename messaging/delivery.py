@@ -91,7 +91,10 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     if withheld:
         settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries)))
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
+    urgent, passage = lane is Lane.URGENT, grant.passage
+    for attempts in send_claims(
+        rt, claims, write_before, urgent=urgent, slots=slots, passage=passage
+    ):
         outcomes = [attempt.outcome for attempt in attempts]
         settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries)))
         announce(attempts)

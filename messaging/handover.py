@@ -84,7 +84,7 @@ def _hand_over(rt: Runtime, claims: Sequence[Claim], write_before: float, grant:
     taken = 0
     breaking.probe(grant.passage)
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    for attempts in send_claims(rt, claims, write_before, slots=slots):
+    for attempts in send_claims(rt, claims, write_before, slots=slots, passage=grant.passage):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None)
         taken += sum(outcome.handed_over for outcome in outcomes)

@@ -19,13 +19,14 @@ class Scope(StrEnum):
 class Verdict:
     """What an answer says: that account or sender works, that it does not, or nothing (None).
 
-    `at_once` says that every other text would fail like this one. `wait` is how long Twilio wants
-    to be left alone.
+    `at_once` says that every other text would fail like this one, `silent` that Twilio says nothing
+    at all. `wait` is how long Twilio wants to be left alone.
     """
 
     account: bool | None = None
     sender: bool | None = None
     at_once: bool = False
+    silent: bool = False
     reason: str = ""
     wait: timedelta = timedelta(0)
 

@@ -162,6 +162,7 @@ def _record(fields: Mapping[str, str]) -> Record:
         probe=fields.get("probe", ""),
         probe_at=number("probe_at"),
         probe_until=number("probe_until"),
+        silent=number("silent"),
     )
 
 

@@ -39,6 +39,7 @@ HEIGHT = {
     "company": 3,
     "bounds": 3.5,
     "brake": 3.5,
+    "hearing": 3.5,
     "runtime": 4,
     "steps": 5,
     "pulse": 6.5,

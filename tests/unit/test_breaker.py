@@ -38,6 +38,7 @@ TRIED = replace(FORGOTTEN, probe="mine", probe_until=NOW + 1)
 MINE = Passage(probe="mine", generations=(4, 0))
 CALM = Passage(generations=(3, 0))
 LATE = Passage(generations=(2, 0))
+HUSHED = replace(OPEN, silent=1)
 
 WORKS = Verdict(account=True, sender=True)
 FAILS = Verdict(account=False, reason="silence")
@@ -157,6 +158,10 @@ MANY, FEW = tallies((0, 0, 20)), tallies((0, 100, 1))
         (OPEN, MINE, [], FEW, State.OPEN, 1, 0),
         (OPEN, Passage(probe="another"), [WORKS], FEW, None, 0, 0),
         (OPEN, CALM, [WORKS, REFUSED], MANY, None, 0, 0),
+        (HUSHED, CALM, [FAILS, WORKS], MANY, State.CLOSED, 1, None),
+        (HUSHED, CALM, [FAILS], MANY, None, 0, 0),
+        (HUSHED, LATE, [WORKS], FEW, None, 0, 0),
+        (HUSHED, MINE, [FAILS], FEW, State.OPEN, 2, 10),
         (FORGOTTEN, CALM, [WORKS, FAILS], MANY, State.CLOSED, 0, None),
         (FORGOTTEN, CALM, [REFUSED], FEW, State.OPEN, 1, 5),
         (FORGOTTEN, CALM, [FAILS], FEW, None, 0, 0),
