@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from messaging.commands.checks import alerts, database, guards, processes, twilio
+from messaging.commands.checks import alerts, database, guards, missed, processes, twilio
 from messaging.commands.checks.finding import Finding, State, ok, trouble
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
@@ -60,6 +60,7 @@ def _findings() -> Iterator[Finding]:
     yield from looked.findings
     yield alerts.look(settings)
     yield from guards.look(settings)
+    yield missed.look(settings)
     yield from processes.look(settings)
     yield from twilio.look(settings, looked.ahead)
 

@@ -126,6 +126,7 @@ class Listed:
     direction: str
     date_created: datetime | None
     error_code: int | None = None
+    date_sent: datetime | None = None
 
     def is_from(self, senders: Collection[str]) -> bool:
         """Whether one of these services or numbers sent it."""

@@ -47,7 +47,7 @@ async def record_inbound(
     conn: AsyncConnection[TupleRow], texts: Sequence[Inbound]
 ) -> frozenset[Sid]:
     """Keeps texts to us and heeds keywords, in one statement; the ids of those that were new."""
-    rows = [_row(text) for text in texts]
+    rows = [row_of(text) for text in texts]
     found = await conn.execute(query("consent", "record_inbound"), {"texts": Jsonb(rows)})
     return frozenset(Sid(sid) for (sid,) in await found.fetchall())
 
@@ -142,7 +142,8 @@ def see(conn: Postgres, sid: Sid, by: str | None) -> bool:
     return row is not None
 
 
-def _row(text: Inbound) -> dict[str, object]:
+def row_of(text: Inbound) -> dict[str, object]:
+    """A text as `messaging.inbound` has it."""
     return {
         "sid": text.sid,
         "sender": text.sender,

@@ -23,7 +23,7 @@ from messaging.domain.job import Phone, Sid
 from messaging.domain.silence import Sound
 from messaging.errors import Misconfigured
 from messaging.settings import Settings
-from messaging.twilio import checks, classify, history, questions, sockets
+from messaging.twilio import arrivals, checks, classify, history, questions, sockets
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import REFUSED_WAIT
@@ -136,6 +136,17 @@ class Gateway:
         the caller wants it, patiently: half a minute may pass before Unanswered.
         """
         return history.pages(self._ask, since)
+
+    def numbers(self) -> tuple[str, ...] | Unanswered:
+        """The numbers that people may answer to."""
+        return self._ask(lambda api: arrivals.numbers(api, self._settings))
+
+    def arrivals(self, number: str, since: datetime) -> Iterator[tuple[Listed, ...] | Unanswered]:
+        """Texts to a number of ours that were sent since then, newest first, in parts.
+
+        Unanswered comes last, if at all: then not all were seen.
+        """
+        return arrivals.pages(self._ask, number, since)
 
     def check(self) -> Checked:
         """Whether the credentials and the sender work; nothing is sent."""

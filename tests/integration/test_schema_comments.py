@@ -55,6 +55,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.dialing_codes",
         "messaging.heartbeats",
         "messaging.inbound_messages",
+        "messaging.inbound_reading",
         "messaging.message_events",
         "messaging.occurrences",
         "messaging.prices",
