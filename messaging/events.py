@@ -1,7 +1,4 @@
-"""What happens, as named events. One file turns them into log lines; no number, no body in any.
-
-A line is a noun and a verb in the past, and fields: `job_failed job_id=… reason=…`.
-"""
+"""What happens, as named events: `job_failed job_id=… reason=…`. No number, no body in any."""
 
 import logging
 import sys
