@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,7 @@ from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.parameters import NeedsMessagingService, Sender
+from messaging.twilio.room import Room, Rooms
 from messaging.twilio.stages import PROGRESS, Brake, Failed, Progress
 
 T = TypeVar("T")
@@ -75,6 +77,7 @@ class Gateway:
         self._opening = threading.Lock()
         self._line: _Line | None = None
         self._closed = False
+        self._rooms = Rooms(self._claimable)
 
     def __repr__(self) -> str:
         return f"Gateway(account={self._settings.twilio_account_sid!r})"
@@ -104,12 +107,9 @@ class Gateway:
         their answers say so. Returns within the time that connecting may take."""
         self._ask(lambda api: api.ready(count))
 
-    @property
-    def room(self) -> int | None:
-        """How many more texts Twilio would take now; None while it has not refused any for there
-        being too many at once."""
-        line = self._line
-        return line.lanes.room if line else None
+    def room(self, texts: int) -> AbstractContextManager[Room]:
+        """Room for so many texts, or for fewer where Twilio takes no more at once."""
+        return self._rooms.taken(texts)
 
     def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
         """Ask Twilio not to send messages that it keeps for later, side by side; safe to repeat."""
@@ -202,6 +202,10 @@ class Gateway:
         answer = classify.answer(response.status_code, response.headers or {}, response.text)
         ear.hear(progress, answer)
         return answer
+
+    def _claimable(self) -> int | None:
+        line = self._line
+        return line.lanes.claimable if line else None
 
     def _tell_aside(self, sound: Sound) -> None:
         # Not in the loop's own threads: those may all be looking up a host name.

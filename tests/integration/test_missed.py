@@ -32,9 +32,11 @@ HOUR = timedelta(hours=1)
 PROOF = {"form": "7"}
 
 
-def receive(twilio: Simulator, body: str, minutes_ago: float, sender: str = TO) -> str:
+def receive(
+    twilio: Simulator, body: str, minutes_ago: float, sender: str = TO, recipient: str = OURS
+) -> str:
     """A text that Twilio took so long ago, and whose webhook did not reach us."""
-    received = twilio.receive(phones.Inbound(sender=sender, body=body))
+    received = twilio.receive(phones.Inbound(sender=sender, body=body, recipient=recipient))
     message = twilio.ledger.get(received.sid)
     assert message is not None
     message.sent_at = message.created_at = message.created_at - 60 * minutes_ago
@@ -191,10 +193,16 @@ def read_in_pages(rt: Runtime, db: Database, size: int) -> None:
 def test_of_a_webhook_that_was_late_the_time_of_sending_counts(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
-    receive(twilio, "STOP", 59.8)
-    deliver(rt, db, twilio, receive(twilio, "START", 60), 59.5)
-    assert 1 == look(rt, db)
-    assert Consent.OPTED_OUT is word(db)
+    receive(twilio, "STOP", 59)
+    deliver(rt, db, twilio, receive(twilio, "START", 60), 55)
+    receive(twilio, "STOP", 59, number(1))
+    deliver(rt, db, twilio, receive(twilio, "START", 58.5, number(1)), 58.5)
+    # To another number of ours: nothing says that it was not sent a little before it came.
+    receive(twilio, "STOP", 59, number(2))
+    deliver(rt, db, twilio, receive(twilio, "START", 58.5, number(2), ANOTHER), 58.5)
+    assert 3 == look(rt, db)
+    expected = [OPTED_OUT, OPTED_IN, OPTED_OUT]
+    assert expected == [word(db, phone=phone) for phone in (PHONE, number(1), number(2))]
 
 
 RECORDED = [
