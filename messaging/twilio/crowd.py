@@ -6,8 +6,6 @@ round of them. A 429 shows that no more than the others fit, and once a round ta
 comes at once, while what Twilio took is under way for a whole round.
 """
 
-import math
-
 _LESS = 0.7
 """What the first 429 of a round leaves."""
 _ROUND = 0.2
@@ -39,10 +37,10 @@ class Crowd:
         """How many may be under way now: one at least."""
         return int(self._allowed)
 
-    @property
-    def claimable(self) -> int:
-        """How many texts may be claimed: those under way, and those that get ready meanwhile."""
-        return math.ceil(self.allowed * (1 + _READYING / self._round))
+    def claimable(self, under_way: int) -> int:
+        """How many texts may be claimed, while so many of them are under way: of these some end
+        until another one that is claimed now is ready, and its slot must find a lane."""
+        return self.allowed + int(under_way * min(1.0, _READYING / self._round))
 
     @property
     def is_narrowed(self) -> bool:

@@ -36,7 +36,7 @@ class Lanes:
     def claimable(self) -> int | None:
         """How many texts may be claimed; None while Twilio takes as many as it may be given. May be
         asked in any thread."""
-        return self._crowd.claimable if self._crowd.is_narrowed else None
+        return self._crowd.claimable(self._open) if self._crowd.is_narrowed else None
 
     def add(self, groups: Groups) -> None:
         """Have these texts sent, each at its time; urgent ones go before all others that wait."""

@@ -172,4 +172,5 @@ def test_room_is_taken_once_and_is_free_again_after_the_answers() -> None:
 def test_while_some_are_under_way_others_get_ready() -> None:
     crowd = Crowd(100)
     crowd.refused(under_way=15, began=1.0, now=2.0)
-    assert (9, 14) == (crowd.allowed, crowd.claimable)
+    assert 9 == crowd.allowed
+    assert [9, 11, 13] == [crowd.claimable(under_way) for under_way in (0, 4, 9)]

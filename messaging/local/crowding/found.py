@@ -20,6 +20,10 @@ class CrowdFound:
     refused: int
     retries: int
     """How many retries texts were charged with."""
+    attempts: int
+    """How many attempts there were beyond one for each text: refused, or too late for a slot."""
+    missed: int
+    """How many of these were too late for a slot."""
     openings: int
     """How often the breaker opened."""
 
@@ -45,7 +49,8 @@ class CrowdFound:
             f"{begun:.0f} a second in the first {SETTLED:g} s",
             f"texts: {len(self.arrivals):,}, {self.lost} lost, {self.repeated} twice, "
             f"{self.retries} charged with a retry",
-            f"requests refused with 429: {self.refused:,}",
+            f"requests refused with 429: {self.refused:,}, "
+            f"attempts too many: {self.attempts:,}, {self.missed:,} of them too late for a slot",
             f"times that the breaker opened: {self.openings}",
         ]
 
@@ -59,5 +64,7 @@ class CrowdFound:
             "repeated": self.repeated,
             "refused": self.refused,
             "retries": self.retries,
+            "attempts": self.attempts,
+            "missed_slots": self.missed,
             "openings": self.openings,
         }

@@ -17,7 +17,17 @@ Say = Callable[[str], None]
 
 _SPARE = 240.0
 """Seconds that a run may take beyond what Twilio's own limit makes of it."""
-_RETRIES: LiteralString = "select coalesce(sum(retry_count), 0)::int from public.message_jobs"
+_CHARGED: LiteralString = """
+select
+  sum(retry_count)::int,
+  sum(attempt - 1)::int,
+  (
+    select count(*)
+    from messaging.message_events
+    where details ->> 'reason' like 'the time to send ran out%'
+  )
+from public.message_jobs
+"""
 
 
 def run(options: CrowdOptions, say: Say) -> CrowdFound:
@@ -45,7 +55,8 @@ def run(options: CrowdOptions, say: Say) -> CrowdFound:
 def _found(site: Site, options: CrowdOptions, before: int) -> CrowdFound:
     ledger = sorted(site.twilio.ledger(), key=lambda one: one.at)
     distinct = len({(one.to, one.body) for one in ledger})
-    row = site.connect("messaging").execute(_RETRIES).fetchone()
+    row = site.connect("messaging").execute(_CHARGED).fetchone()
+    retries, attempts, missed = row or (0, 0, 0)
     throttle = Throttle(site.settings)
     openings = throttle.breakers.openings()
     throttle.close()
@@ -55,6 +66,8 @@ def _found(site: Site, options: CrowdOptions, before: int) -> CrowdFound:
         lost=options.messages - distinct,
         repeated=len(ledger) - distinct,
         refused=site.twilio.requests() - before - len(ledger),
-        retries=int(row[0]) if row else 0,
+        retries=retries,
+        attempts=attempts,
+        missed=missed,
         openings=openings,
     )
