@@ -136,11 +136,13 @@ def _failed(
     tallies: Iterable[Tally],
 ) -> Record | None:
     """It, open, where one failure is enough or there are too many."""
-    bad = [verdict for verdict in verdicts if verdict.of(scope) is False]
-    worst = next((verdict for verdict in bad if verdict.at_once), None)
+    bad, lately = [one for one in verdicts if one.of(scope) is False], list(tallies)
+    # Where another process has its texts taken, that one is the crowd.
+    is_taken = any(tally.passed for tally in lately if tally.age <= _LATELY)
+    worst = next((one for one in bad if one.at_once and not (one.crowded and is_taken)), None)
     if worst:
         return opened(rules, record, now, worst)
-    return opened(rules, record, now, bad[-1]) if bad and fails_often(rules, tallies) else None
+    return opened(rules, record, now, bad[-1]) if bad and fails_often(rules, lately) else None
 
 
 def _probed(

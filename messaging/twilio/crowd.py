@@ -15,8 +15,7 @@ _READYING = 0.1
 _FORGOTTEN = 30.0
 """Seconds after the last 429 from which on each answer allows one more: a round, twice as many."""
 _ALONE = 4
-"""So many single requests in a row are refused before it is of no use to send others: a single
-one may be too many because of other processes."""
+"""So many single requests in a row are refused before it is of no use to send others."""
 REST = 0.25
 """Seconds that a single request which was refused is left alone."""
 

@@ -44,6 +44,9 @@ WORKS = Verdict(account=True, sender=True)
 FAILS = Verdict(account=False, reason="silence")
 REFUSED = Verdict(account=False, at_once=True, reason="20003: wrong")
 NOTHING = Verdict()
+CROWDED = Verdict(
+    account=False, at_once=True, crowded=True, reason="429", wait=timedelta(seconds=7)
+)
 WAITS = Verdict(wait=timedelta(seconds=7))
 
 CONFIGURATION = Fault.CONFIGURATION
@@ -95,7 +98,7 @@ ANSWERS: list[tuple[str, Answer, Verdict]] = [
     (
         "a 429 to a single request",
         NotSent(reason="429", crowded=True, pauses=True, retry_after=timedelta(seconds=7)),
-        Verdict(account=False, at_once=True, reason="429", wait=timedelta(seconds=7)),
+        CROWDED,
     ),
 ]
 
@@ -144,6 +147,8 @@ MANY, FEW = tallies((0, 0, 20)), tallies((0, 100, 1))
     [
         (CLOSED, CALM, [WORKS, REFUSED], FEW, State.OPEN, 1, 5),
         (CLOSED, CALM, [FAILS], MANY, State.OPEN, 1, 5),
+        (CLOSED, CALM, [CROWDED], FEW, None, 0, 0),
+        (CLOSED, CALM, [CROWDED], tallies((0, 0, 1), (2, 100, 0)), State.OPEN, 1, 7),
         (CLOSED, CALM, [FAILS], FEW, None, 0, 0),
         (CLOSED, CALM, [WORKS, NOTHING], MANY, None, 0, 0),
         (CLOSED, LATE, [REFUSED], MANY, None, 0, 0),
