@@ -95,5 +95,7 @@ if _settings.keeps_jobs or _settings.keeps_journal or _settings.keeps_dead:
     beat_schedule["retain"] = _every(1, "retain")
 elif _settings.keeps_processes:
     beat_schedule["retain"] = _each(600, "retain")
+if _settings.missed_texts_every:
+    beat_schedule["find-missed"] = _each(60 * _settings.missed_texts_minutes, "find_missed")
 if _settings.twilio_native_scheduling:
     beat_schedule["hand-over"] = _each(30, "hand_over")

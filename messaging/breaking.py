@@ -6,6 +6,7 @@ from datetime import timedelta
 from pydantic import BaseModel, Field
 
 from messaging.domain.breaker import Rules
+from messaging.domain.silence import Patience
 from messaging.setting_groups import Seconds, named
 
 
@@ -43,6 +44,15 @@ class BreakerSettings(BaseModel):
         description="The wait doubles with each try that fails, up to this.",
     )
 
+    breaker_silence: float = Field(
+        1.5,
+        ge=0.5,
+        le=300,
+        validation_alias=named("MESSAGING_BREAKER_SILENCE"),
+        description="Sending stops where no request was answered for so long, and many wait; later "
+        "where Twilio is slow. From MESSAGING_READ_TIMEOUT on, timeouts tell.",
+    )
+
     @property
     def breaker_rules(self) -> Rules:
         """When the breaker opens, and for how long."""
@@ -52,6 +62,14 @@ class BreakerSettings(BaseModel):
             window=timedelta(seconds=self.breaker_window),
             first=timedelta(seconds=self.breaker_first_wait),
             longest=timedelta(seconds=self.breaker_longest_wait),
+        )
+
+    def patience_within(self, answer: float) -> Patience:
+        """How long silence is borne, where a single answer may take so many seconds."""
+        return Patience(
+            volume=self.breaker_volume,
+            least=timedelta(seconds=self.breaker_silence),
+            most=timedelta(seconds=answer),
         )
 
     def misfits_of_breaker(self) -> Iterator[str]:

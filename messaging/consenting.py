@@ -1,6 +1,7 @@
-"""The settings of consent: which words people may use, and who answers them."""
+"""The settings of consent: which words people may use, who answers them, and what was missed."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated
 
@@ -85,10 +86,25 @@ class ConsentSettings(BaseModel):
         description="What answers HELP, with `ours`.",
     )
 
+    missed_texts_minutes: int = Field(
+        5,
+        ge=0,
+        le=1440,
+        validation_alias=named("MESSAGING_MISSED_TEXTS_MINUTES"),
+        description="How often Twilio's list is read for texts to us whose webhook never came; "
+        "0 for never.",
+    )
+
     @cached_property
     def with_consent(self) -> frozenset[Category]:
         """The categories whose texts need an opt-in on record."""
         return categories_in(self.require_consent)
+
+    @property
+    def missed_texts_every(self) -> timedelta | None:
+        """How often missed texts are looked for; None where they are not."""
+        minutes = self.missed_texts_minutes
+        return timedelta(minutes=minutes) if minutes else None
 
     @property
     def keywords(self) -> Keywords:

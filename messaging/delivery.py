@@ -19,6 +19,7 @@ from messaging.steps.claiming import claim
 from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
 from messaging.steps.slots import get_ready, slots_of, wait_for
+from messaging.twilio.room import Room
 
 _PATIENCE = timedelta(seconds=5)
 """How long a task waits for slots before it puts the rest of its jobs off."""
@@ -54,12 +55,14 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
         if rt.stopping.is_set():
             give_back(rt, lane, waiting)
             break
-        grant = _ask_for_slots(rt, lane, waiting)
-        admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
-        if admitted:
-            outcomes += _deliver_admitted(rt, lane, admitted, grant)
-            until = rt.monotonic() + _PATIENCE.total_seconds()
-            continue
+        with rt.twilio.room(len(waiting)) as room:
+            grant = _ask_for_slots(rt, lane, waiting, room)
+            room.texts = grant.slots
+            admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
+            if admitted:
+                outcomes += _deliver_admitted(rt, lane, admitted, grant, room)
+                until = rt.monotonic() + _PATIENCE.total_seconds()
+                continue
         if grant.paused or rt.monotonic() + grant.wait.total_seconds() > until:
             _put_off(rt, lane, waiting, grant.wait)
             break
@@ -75,7 +78,9 @@ def give_back(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> None:
         events.entries_given_back(lane=lane, jobs=len(hints))
 
 
-def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant) -> Counter[str]:
+def _deliver_admitted(
+    rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant, room: Room
+) -> Counter[str]:
     entries = {hint.job_id: hint.msg_id for hint in hints}
     ids = [hint.job_id for hint in hints]
     slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
@@ -84,6 +89,7 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
     claims, withheld = sift(claimed, book.rules)
+    room.texts = len(claims)
     rt.throttle.give_back(grant, _unused(hints, claims))
     breaking.probe(grant.passage)
 
@@ -91,7 +97,11 @@ def _deliver_admitted(rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Gra
     if withheld:
         settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries, book.key)))
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    for attempts in send_claims(rt, claims, write_before, urgent=lane is Lane.URGENT, slots=slots):
+    urgent, passage = lane is Lane.URGENT, grant.passage
+    for attempts in send_claims(
+        rt, claims, write_before, urgent=urgent, slots=slots, passage=passage
+    ):
+        room.texts -= len(attempts)
         outcomes = [attempt.outcome for attempt in attempts]
         settled.update(_count(outcomes, settle(rt, outcomes, lane.queue, entries, book.key)))
         announce(attempts)
@@ -120,13 +130,13 @@ def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
     return [outcome.status.value for outcome in outcomes if outcome.job_id in done]
 
 
-def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint]) -> Grant:
-    room = rt.twilio.room
-    if room is not None and room < 1:
+def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room) -> Grant:
+    """Slots for as many as there is room for."""
+    if not room.texts:
         return Grant(slots=0, wait=_CROWDED)
-    get_ready(rt, len(waiting[:room]))
+    get_ready(rt, room.texts)
     try:
-        return rt.throttle.take(_units(rt, waiting[:room]), lane)
+        return rt.throttle.take(_units(rt, waiting[: room.texts]), lane)
     except AWAY:
         # Celery cannot try the task again: it would keep it in Redis.
         _put_off(rt, lane, waiting, _WITHOUT_REDIS)

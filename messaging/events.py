@@ -1,7 +1,4 @@
-"""What happens, as named events. One file turns them into log lines; no number, no body in any.
-
-A line is a noun and a verb in the past, and fields: `job_failed job_id=… reason=…`.
-"""
+"""What happens, as named events: `job_failed job_id=… reason=…`. No number, no body in any."""
 
 import logging
 import sys
@@ -188,9 +185,17 @@ def receipt_recorded(*, receipts: int, orphans: int) -> None:
 
 def inbound_received(*, sid: str, word: str | None, sounds_like_refusal: bool) -> None:
     """A text to us is on record; one that sounds like a refusal waits for a person."""
-    said = {"word": word} if word else {}
-    doubt = {"sounds_like_refusal": True} if sounds_like_refusal else {}
-    _log.info("inbound_received", sid=sid, **said, **doubt)
+    _log.info("inbound_received", sid=sid, word=word, sounds_like_refusal=sounds_like_refusal)
+
+
+def inbound_found(*, sid: str, word: str | None, was_outdone: bool) -> None:
+    """A text was found that no webhook brought; outdone: its number said the opposite since."""
+    _log.warning("inbound_found", sid=sid, word=word, was_outdone=was_outdone)
+
+
+def inbound_unread(*, reason: str) -> None:
+    """Twilio's list of texts to us could not be read to its end: the next look reads it again."""
+    _log.warning("inbound_unread", reason=reason)
 
 
 def number_stopped(*, messages: int) -> None:

@@ -89,7 +89,7 @@ def _hand_over(
     taken = 0
     breaking.probe(grant.passage)
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    for attempts in send_claims(rt, claims, write_before, slots=slots):
+    for attempts in send_claims(rt, claims, write_before, slots=slots, passage=grant.passage):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None, rules=rules)
         taken += sum(outcome.handed_over for outcome in outcomes)

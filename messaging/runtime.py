@@ -20,6 +20,7 @@ from messaging.brake import FRESH, Brake
 from messaging.company import Company
 from messaging.domain.job import Claim, JobId
 from messaging.domain.outcome import RetryRules
+from messaging.hearing import listener
 from messaging.outages import Outages
 from messaging.postgres import connect, guards
 from messaging.postgres.jobs import Settling
@@ -91,14 +92,16 @@ def build(settings: Settings) -> Runtime:
     """A runtime whose connections are opened when they are first used."""
     db = connect.pool(settings)
     brake = Brake(partial(_stops, db))
+    throttle, outages = Throttle(settings), Outages()
     return Runtime(
         settings=settings,
         db=db,
         brake=brake,
         bounds=Bounds(settings),
         rulebooks=Rulebooks(settings),
-        throttle=Throttle(settings),
-        twilio=Gateway(settings, brake=brake),
+        throttle=throttle,
+        outages=outages,
+        twilio=Gateway(settings, brake=brake, tell=listener(throttle.breakers, outages)),
         rules=RetryRules(
             base=timedelta(seconds=settings.retry_base),
             longest=timedelta(seconds=settings.retry_longest),

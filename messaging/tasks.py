@@ -13,6 +13,7 @@ from messaging import (
     delivery,
     events,
     handover,
+    missed,
     promotion,
     reconciliation,
     recurring,
@@ -136,6 +137,13 @@ def retain(every: float = 1, lasting: float = 0) -> str:
     """Deletes what is kept no longer."""
     done = rounds(runtime.current(), retention.retain, every=every, lasting=lasting)
     return str(sum(done, start=Deleted()))
+
+
+@shared_task(name="messaging.find_missed", throws=INFRASTRUCTURE)
+@discreet
+def find_missed() -> str:
+    """Asks Twilio for texts to us whose webhook never came."""
+    return f"{missed.find(runtime.current())} found"
 
 
 @shared_task(name="messaging.recur", throws=INFRASTRUCTURE)

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from messaging.commands.checks import alerts, database, erasure, guards, processes, twilio
+from messaging.commands.checks import (
+    alerts,
+    database,
+    erasure,
+    guards,
+    missed,
+    processes,
+    twilio,
+)
 from messaging.commands.checks.finding import Finding, State, ok, trouble
 from messaging.commands.exits import ExitCode
 from messaging.commands.screen import Screen
@@ -61,6 +69,7 @@ def _findings() -> Iterator[Finding]:
     yield alerts.look(settings)
     yield from guards.look(settings)
     yield erasure.look(settings)
+    yield missed.look(settings)
     yield from processes.look(settings)
     yield from twilio.look(settings, looked.ahead)
 

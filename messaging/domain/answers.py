@@ -24,6 +24,7 @@ class Outgoing:
     `send_at` asks Twilio to keep the text until then (native scheduling); `good_until`, another
     reading of that clock, not to send it any more from then on. `claimed_at` is when the claim
     began, on the same clock: until when it may be relied on that nobody has stopped sending.
+    `generations` are those of the breakers that let it through.
     """
 
     job_id: JobId
@@ -36,6 +37,7 @@ class Outgoing:
     write_after: float = 0.0
     good_until: float | None = None
     claimed_at: float = math.inf
+    generations: tuple[int, int] = (0, 0)
 
     @property
     def late_wait(self) -> timedelta:
@@ -124,6 +126,7 @@ class Listed:
     direction: str
     date_created: datetime | None
     error_code: int | None = None
+    date_sent: datetime | None = None
 
     def is_from(self, senders: Collection[str]) -> bool:
         """Whether one of these services or numbers sent it."""

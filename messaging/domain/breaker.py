@@ -31,7 +31,8 @@ class Record:
     """A breaker as Redis keeps it. Times are microseconds on Redis's clock.
 
     `probe` names who has the probe, until `probe_until`; no other begins before `probe_at`.
-    `generation` counts how often it opened, `times` how often in a row without a rest.
+    `generation` counts how often it opened, `times` how often in a row without a rest. `silent` is
+    1 where it opened because no answer came: one that comes after all closes it.
     """
 
     state: State = State.FORGOTTEN
@@ -43,6 +44,7 @@ class Record:
     probe: str = ""
     probe_at: int = 0
     probe_until: int = 0
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +102,14 @@ def follows(
 ) -> Record | None:
     """What a breaker becomes after the answers to texts of this passage; None where it stays.
 
-    A text that was let through before the breaker last opened has no say any more. `tallies` are
-    the results lately, with these.
+    A text that was let through before the breaker last opened has no say any more, unless it shows
+    that there was no silence. `tallies` are the results lately, with these.
     """
     is_probe = bool(passage.probe) and passage.probe == record.probe
     if record.state is State.OPEN:
-        return _probed(rules, scope, record, now, verdicts) if is_probe else None
+        if is_probe:
+            return _probed(rules, scope, record, now, verdicts)
+        return closed(record, now) if _was_slow(scope, record, passage, verdicts) else None
     if record.state is State.FORGOTTEN:
         if any(verdict.of(scope) for verdict in verdicts):
             return closed(record, now)
@@ -117,6 +121,12 @@ def follows(
     return _failed(rules, scope, record, now, verdicts, tallies)
 
 
+def _was_slow(scope: Scope, record: Record, passage: Passage, verdicts: Sequence[Verdict]) -> bool:
+    """Whether what was taken for silence was not: a text from right before it has been taken."""
+    is_from_before = passage.generation(scope) == record.generation - 1
+    return bool(record.silent) and is_from_before and any(one.of(scope) for one in verdicts)
+
+
 def _failed(
     rules: Rules,
     scope: Scope,
@@ -126,11 +136,13 @@ def _failed(
     tallies: Iterable[Tally],
 ) -> Record | None:
     """It, open, where one failure is enough or there are too many."""
-    bad = [verdict for verdict in verdicts if verdict.of(scope) is False]
-    worst = next((verdict for verdict in bad if verdict.at_once), None)
+    bad, lately = [one for one in verdicts if one.of(scope) is False], list(tallies)
+    # Where another process has its texts taken, that one is the crowd.
+    is_taken = any(tally.passed for tally in lately if tally.age <= _LATELY)
+    worst = next((one for one in bad if one.at_once and not (one.crowded and is_taken)), None)
     if worst:
         return opened(rules, record, now, worst)
-    return opened(rules, record, now, bad[-1]) if bad and fails_often(rules, tallies) else None
+    return opened(rules, record, now, bad[-1]) if bad and fails_often(rules, lately) else None
 
 
 def _probed(
@@ -158,6 +170,7 @@ def opened(rules: Rules, record: Record, now: int, verdict: Verdict) -> Record:
         since=record.since if was_open else now,
         reason=hide_numbers(verdict.reason),
         probe_at=now + _microseconds(wait),
+        silent=int(verdict.silent),
     )
 
 

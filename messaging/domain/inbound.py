@@ -1,11 +1,13 @@
-"""Texts to us: Twilio's inbound webhook as a value, and what is answered."""
+"""Texts to us: Twilio's inbound webhook, or its list, as values, and what is answered."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from html import escape
 
+from messaging.domain.answers import Listed
 from messaging.domain.job import Sid
 from messaging.domain.keywords import ONLY_UNDOES, Keywords, Reading, Word
 from messaging.domain.receipt import Fields
@@ -39,6 +41,8 @@ class Inbound:
     reading: Reading
     is_answered: bool
     """Twilio's Advanced Opt-Out has answered it."""
+    sent_at: datetime | None = None
+    """By Twilio's clock; a webhook does not say it."""
 
     @property
     def stops(self) -> bool:
@@ -63,7 +67,7 @@ def of_webhook(form: Fields, keywords: Keywords) -> Inbound:
         raise Refused("This is no text: MessageSid must be SM or MM and 32 hex digits.")
     if not (_ADDRESS.fullmatch(sender) and _ADDRESS.fullmatch(recipient)):
         raise Refused("This is no text: From and To must say who sent it to whom.")
-    body = given.get("Body", "").replace("\0", "")[:_LONGEST_BODY]
+    body = _kept(given.get("Body", ""))
     opt_out_type = given.get("OptOutType", "")
     return Inbound(
         sid=Sid(sid),
@@ -76,6 +80,29 @@ def of_webhook(form: Fields, keywords: Keywords) -> Inbound:
     )
 
 
+def of_list(message: Listed, keywords: Keywords) -> Inbound | None:
+    """The text in a message of Twilio's list; None where it is none to us, or none can be told.
+
+    The list names neither pictures nor what Advanced Opt-Out made of it.
+    """
+    sent_at, sender = message.date_sent or message.date_created, message.sender
+    if message.direction != "inbound" or not (sent_at and sender and _SID.fullmatch(message.sid)):
+        return None
+    if not (_ADDRESS.fullmatch(sender) and _ADDRESS.fullmatch(message.to)):
+        return None
+    body = _kept(message.body)
+    return Inbound(
+        sid=message.sid,
+        sender=sender,
+        recipient=message.to,
+        body=body,
+        media_urls=(),
+        reading=keywords.read(body),
+        is_answered=False,
+        sent_at=sent_at,
+    )
+
+
 def answer(text: Inbound, texts: Mapping[Word, str]) -> str:
     """The TwiML that answers it: with one of these texts where it is a keyword, else with none.
 
@@ -85,6 +112,10 @@ def answer(text: Inbound, texts: Mapping[Word, str]) -> str:
     reply = texts.get(word, "") if word and not text.is_answered else ""
     inner = f"<Message>{escape(reply, quote=False)}</Message>" if reply else ""
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+
+
+def _kept(body: str) -> str:
+    return body.replace("\0", "")[:_LONGEST_BODY]
 
 
 def _media(given: Mapping[str, str]) -> tuple[str, ...]:

@@ -19,13 +19,16 @@ class Scope(StrEnum):
 class Verdict:
     """What an answer says: that account or sender works, that it does not, or nothing (None).
 
-    `at_once` says that every other text would fail like this one. `wait` is how long Twilio wants
-    to be left alone.
+    `at_once` says that every other text would fail like this one, `silent` that Twilio says nothing
+    at all, `crowded` that it takes not even single requests. `wait` is how long it wants to be left
+    alone.
     """
 
     account: bool | None = None
     sender: bool | None = None
     at_once: bool = False
+    silent: bool = False
+    crowded: bool = False
     reason: str = ""
     wait: timedelta = timedelta(0)
 
@@ -66,7 +69,7 @@ def _unsent(answer: NotSent) -> Verdict:
         return Verdict()
     wait = answer.retry_after or timedelta(0)
     if answer.pauses:
-        return Verdict(account=False, at_once=True, reason=answer.reason, wait=wait)
+        return Verdict(account=False, at_once=True, crowded=True, reason=answer.reason, wait=wait)
     return Verdict(wait=wait)
 
 

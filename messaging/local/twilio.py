@@ -51,6 +51,14 @@ class Twilio:
         milliseconds = round(latency / timedelta(milliseconds=1))
         self._ask("PUT", "config", json.dumps({"latency_ms": milliseconds}))
 
+    def admit(self, requests: int | None) -> None:
+        """From now on take so many requests at once, and answer 429 to more."""
+        self._ask("PUT", "config", json.dumps({"concurrent_requests": requests}))
+
+    def requests(self) -> int:
+        """How many there were, with those that were refused."""
+        return int(json.loads(self._ask("GET", "ledger/summary"))["requests"])
+
     def ledger(self, words: str = "") -> Iterator[Accepted]:
         """Every text that came in whose body has these words, in order."""
         after: int | None = -1

@@ -58,7 +58,7 @@ async def record_inbound(
 
     `erased` are numbers whose opt-out is not in the ledger, but kept as a keyed hash.
     """
-    rows = [_row(text, erased) for text in texts]
+    rows = [row_of(text, erased) for text in texts]
     found = await conn.execute(query("consent", "record_inbound"), {"texts": Jsonb(rows)})
     return frozenset(Sid(sid) for (sid,) in await found.fetchall())
 
@@ -157,7 +157,8 @@ def see(conn: Postgres, sid: Sid, by: str | None) -> bool:
     return row is not None
 
 
-def _row(text: Inbound, erased: Collection[Phone]) -> dict[str, object]:
+def row_of(text: Inbound, erased: Collection[Phone] = ()) -> dict[str, object]:
+    """A text as `messaging.inbound` has it."""
     return {
         "sid": text.sid,
         "sender": text.sender,

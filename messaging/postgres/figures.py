@@ -6,7 +6,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from messaging.postgres import alerts, guards
+from messaging.postgres import alerts, guards, missed
 from messaging.postgres.guards import Count, Stop
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
@@ -48,6 +48,8 @@ class Figures:
     """What a person has stopped."""
     counts: Sequence[Count]
     """What counts against the caps in this hour and this day."""
+    missed: int
+    """Texts to us of the last 24 hours that no webhook brought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ def read(conn: Postgres) -> Figures:
         silences=alerts.silences(conn),
         stops=guards.active_stops(conn),
         counts=guards.counts(conn),
+        missed=missed.missed_lately(conn),
     )
 
 

@@ -80,6 +80,10 @@ class Breakers:
         with self._client.pipeline(transaction=False) as pipe:
             return standings(questions(pipe, self.keys).execute())
 
+    def openings(self) -> int:
+        """How often both have opened since Redis knows them. Raises redis.RedisError."""
+        return sum(int(self._client.hget(key, "generation") or 0) for key in self.keys[:2])
+
     @property
     def _window(self) -> int:
         return max(2, round(self.rules.window.total_seconds()))
@@ -162,6 +166,7 @@ def _record(fields: Mapping[str, str]) -> Record:
         probe=fields.get("probe", ""),
         probe_at=number("probe_at"),
         probe_until=number("probe_until"),
+        silent=number("silent"),
     )
 
 

@@ -1,13 +1,12 @@
-"""Tells the breakers what Twilio's answers say, and people what the breakers do."""
+"""Tells the breakers what Twilio's answers say."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from messaging import events
 from messaging.domain.answers import Accepted
-from messaging.domain.breaker import Passage, State
+from messaging.domain.breaker import Passage
 from messaging.domain.verdict import judge
-from messaging.redis.breaker import Change
+from messaging.hearing import say
 from messaging.redis.throttle import AWAY
 from messaging.runtime import Runtime
 from messaging.steps.sending import Attempt
@@ -36,24 +35,5 @@ def note(rt: Runtime, passage: Passage, attempts: Sequence[Attempt]) -> bool:
         rt.outages.note("redis", error)
         return False
     for change in changes:
-        _say(change)
+        say(change)
     return True
-
-
-def _say(change: Change) -> None:
-    before, after = change.before, change.after
-    if after.state is State.OPEN:
-        _say_open(change)
-    elif before.state is State.OPEN and after.state is State.CLOSED:
-        seconds = (change.now - before.since) / 1e6
-        events.breaker_closed(scope=change.scope, seconds=round(seconds, 1))
-
-
-def _say_open(change: Change) -> None:
-    after = change.after
-    if after.times == change.before.times and change.before.state is State.OPEN:
-        return  # its probe came to nothing, and the next text is one
-    wait = timedelta(microseconds=after.probe_at - change.now)
-    events.breaker_opened(
-        scope=change.scope, reason=after.reason, seconds=wait.total_seconds(), times=after.times
-    )

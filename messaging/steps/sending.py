@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from messaging import events
 from messaging.domain.answers import Answer, InDoubt, Outgoing, Rejected
+from messaging.domain.breaker import ANYWHERE, Passage
 from messaging.domain.job import Claim, JobId, Status
 from messaging.domain.outcome import Outcome, outcome
 from messaging.runtime import Runtime
@@ -35,17 +36,20 @@ def send_claims(
     *,
     urgent: bool = False,
     slots: Mapping[JobId, Slot] = _ANY_TIME,
+    passage: Passage = ANYWHERE,
 ) -> Iterator[list[Attempt]]:
     """Sends claimed jobs at once, or in their slots, and yields what they come to, in groups, as
     answers arrive.
 
     No request is begun after `write_before`, a reading of the monotonic clock, nor after a text's
     own deadline, which Twilio is told. Urgent ones go before others that wait for room in the
-    gateway.
+    gateway. `passage` is that of their grant.
     """
     by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
-    texts = [_outgoing(claim, claimed_at, write_before, slots.get(claim.id)) for claim in claims]
+    texts = [
+        _outgoing(claim, claimed_at, write_before, slots.get(claim.id), passage) for claim in claims
+    ]
     with rt.brake.watched():
         for answers in rt.twilio.send(texts, urgent=urgent):
             yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
@@ -61,7 +65,9 @@ def _good_until(claim: Claim, claimed_at: float) -> float | None:
     return claimed_at + claim.expires_in.total_seconds() if claim.expires_in is not None else None
 
 
-def _outgoing(claim: Claim, claimed_at: float, write_before: float, slot: Slot | None) -> Outgoing:
+def _outgoing(
+    claim: Claim, claimed_at: float, write_before: float, slot: Slot | None, passage: Passage
+) -> Outgoing:
     start, end = slot or (0.0, write_before)
     good_until = _good_until(claim, claimed_at)
     latest = write_before if good_until is None else good_until - _LEAST
@@ -76,6 +82,7 @@ def _outgoing(claim: Claim, claimed_at: float, write_before: float, slot: Slot |
         write_after=start,
         good_until=good_until,
         claimed_at=claimed_at,
+        generations=passage.generations,
     )
 
 

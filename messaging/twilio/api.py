@@ -85,6 +85,11 @@ class Api:
         url = self._client.messaging.absolute_url(f"/v1/Services/{quote(sid, safe='')}")
         return await self._client.request_async("GET", url)
 
+    async def pool(self, sid: str, kind: str) -> Response:
+        """The senders of a Messaging Service, of a kind: PhoneNumbers or ShortCodes."""
+        url = self._client.messaging.absolute_url(f"/v1/Services/{quote(sid, safe='')}/{kind}")
+        return await self._client.request_async("GET", url, params={"PageSize": 1000})
+
     async def number(self, number: str) -> Response:
         """The account's own numbers that equal `number`."""
         url = self._client.api.absolute_url(f"{self._account}/IncomingPhoneNumbers.json")

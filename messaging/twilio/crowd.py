@@ -2,11 +2,22 @@
 
 Twilio answers 429 (error 20429) where an account has too many requests at once, and does not say
 how many are too many. Each answer that is another one allows a little more, up to one for each
-round of them; a 429 takes a part away. What began before that has no say in it any more.
+round of them. A 429 shows that no more than the others fit, and once a round takes a part away: it
+comes at once, while what Twilio took is under way for a whole round.
 """
 
 _LESS = 0.7
-"""What a 429 leaves of the requests that were under way."""
+"""What the first 429 of a round leaves."""
+_ROUND = 0.2
+"""Seconds that an answer takes, where none is known."""
+_READYING = 0.1
+"""Seconds from taking room for a text to its request: the lead of a slot, and the claim."""
+_FORGOTTEN = 30.0
+"""Seconds after the last 429 from which on each answer allows one more: a round, twice as many."""
+_ALONE = 4
+"""So many single requests in a row are refused before it is of no use to send others."""
+REST = 0.25
+"""Seconds that a single request which was refused is left alone."""
 
 
 class Crowd:
@@ -16,27 +27,49 @@ class Crowd:
         """At most so many at once, which are allowed until Twilio says otherwise."""
         self._most = most
         self._allowed = float(most)
-        self._changed_at = 0.0
+        self._changed_at = self._refused_at = 0.0
+        self._round = _ROUND
+        self._alone = 0
 
     @property
     def allowed(self) -> int:
         """How many may be under way now: one at least."""
         return int(self._allowed)
 
+    def claimable(self, under_way: int) -> int:
+        """How many texts may be claimed, while so many of them are under way: of these some end
+        until another one that is claimed now is ready, and its slot must find a lane."""
+        return self.allowed + int(under_way * min(1.0, _READYING / self._round))
+
     @property
     def is_narrowed(self) -> bool:
         """Whether Twilio takes fewer than it might be given."""
         return self.allowed < self._most
 
-    def passed(self) -> None:
-        """An answer came that was no 429."""
-        self._allowed = min(self._allowed + 1 / self._allowed, float(self._most))
+    @property
+    def is_to_rest(self) -> bool:
+        """Whether even a single request was refused just now."""
+        return bool(self._alone)
+
+    def passed(self, *, began: float, now: float) -> None:
+        """An answer came that was no 429, for a request that `began` then."""
+        self._alone = 0
+        self._round += (now - began - self._round) / 8
+        more = 1.0 if now - self._refused_at > _FORGOTTEN else 1 / self._allowed
+        self._allowed = min(self._allowed + more, float(self._most))
 
     def refused(self, *, under_way: int, began: float, now: float) -> bool:
-        """A 429 came for a request that `began` then; whether requests were sent one by one, and
-        are refused all the same: then it is of no use to send others."""
-        if began < self._changed_at:
+        """A 429 came for a request that `began` then, one of so many; whether requests were sent
+        one by one for a while, and are refused all the same: then it is no use to send others."""
+        self._refused_at = now
+        self._allowed = max(1.0, min(self._allowed, under_way - 1.0))
+        if began >= self._changed_at and now >= self._changed_at + self._round:
+            self._changed_at = now
+            self._allowed = max(1.0, self._allowed * _LESS)
+        if under_way > 1:
             return False
-        self._changed_at, before = now, self._allowed
-        self._allowed = max(1.0, min(before, under_way) * _LESS)
-        return before < 2
+        self._alone += 1
+        if self._alone < _ALONE:
+            return False
+        self._alone = 0
+        return True

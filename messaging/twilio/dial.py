@@ -31,7 +31,8 @@ async def dial(
 
     Raises Failed with the stage RESOLVE, CONNECT or TLS.
     """
-    until = time.monotonic() + timeout
+    progress.owed_since = time.monotonic()
+    until = progress.owed_since + timeout
     try:
         async with asyncio.timeout(timeout):
             addresses = await _resolve(origin, progress)

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,16 +22,19 @@ from messaging.domain.answers import (
     Unanswered,
 )
 from messaging.domain.job import Phone, Sid
+from messaging.domain.silence import Sound
 from messaging.errors import Misconfigured
 from messaging.settings import Settings
-from messaging.twilio import checks, classify, history, questions, sockets
+from messaging.twilio import arrivals, checks, classify, history, questions, sockets
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.codes import REFUSED_WAIT
+from messaging.twilio.ear import Ear, Tell
 from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.parameters import NeedsMessagingService, Sender
+from messaging.twilio.room import Room, Rooms
 from messaging.twilio.stages import PROGRESS, Brake, Failed, Progress
 
 T = TypeVar("T")
@@ -62,15 +66,19 @@ class Gateway:
         *,
         tls: ssl.SSLContext | None = None,
         brake: Brake | None = None,
+        tell: Tell = lambda _: None,
     ) -> None:
-        """`brake` is asked about each text right before it is written."""
+        """`brake` is asked about each text right before it is written; `tell` is told, in any
+        thread, where Twilio has fallen silent, and where it answers after all."""
         self._settings = settings
         self._brake = brake
+        self._tell = tell
         self._tls = tls
         self._sender = Sender.of(settings)
         self._opening = threading.Lock()
         self._line: _Line | None = None
         self._closed = False
+        self._rooms = Rooms(self._claimable)
 
     def __repr__(self) -> str:
         return f"Gateway(account={self._settings.twilio_account_sid!r})"
@@ -100,12 +108,9 @@ class Gateway:
         their answers say so. Returns within the time that connecting may take."""
         self._ask(lambda api: api.ready(count))
 
-    @property
-    def room(self) -> int | None:
-        """How many more texts Twilio would take now; None while it has not refused any for there
-        being too many at once."""
-        line = self._line
-        return line.lanes.room if line else None
+    def room(self, texts: int) -> AbstractContextManager[Room]:
+        """Room for so many texts, or for fewer where Twilio takes no more at once."""
+        return self._rooms.taken(texts)
 
     def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
         """Ask Twilio not to send messages that it keeps for later, side by side; safe to repeat."""
@@ -140,6 +145,17 @@ class Gateway:
         """
         return history.pages(self._ask, since)
 
+    def numbers(self) -> tuple[str, ...] | Unanswered:
+        """The numbers that people may answer to."""
+        return self._ask(lambda api: arrivals.numbers(api, self._settings))
+
+    def arrivals(self, number: str, since: datetime) -> Iterator[tuple[Listed, ...] | Unanswered]:
+        """Texts to a number of ours that were sent since then, newest first, in parts.
+
+        Unanswered comes last, if at all: then not all were seen.
+        """
+        return arrivals.pages(self._ask, number, since)
+
     def check(self) -> Checked:
         """Whether the credentials and the sender work; nothing is sent."""
         answer = self._ask(lambda api: checks.check(api, self._settings))
@@ -165,25 +181,43 @@ class Gateway:
             if self._line is None or not self._line.loop.alive:
                 sockets.allow(self._settings.in_flight)
                 api = Api(self._settings, self._tls)
-                lanes = Lanes(self._settings.in_flight, partial(self._answer, api))
+                patience = self._settings.patience_within(self._settings.read_timeout)
+                ear = Ear(patience, self._tell_aside)
+                lanes = Lanes(self._settings.in_flight, partial(self._answer, api, ear))
                 self._line = _Line(loop=LoopThread("twilio"), api=api, lanes=lanes)
             return self._line
 
-    async def _answer(self, api: Api, message: Outgoing) -> Answer:
+    async def _answer(self, api: Api, ear: Ear, message: Outgoing) -> Answer:
         """The answer to one message, whatever happens."""
         progress = Progress(
             write_before=message.write_before, claimed_at=message.claimed_at, brake=self._brake
         )
         PROGRESS.set(progress)
+        ear.expect(progress, message.generations)
         try:
-            response = await api.create(self._sender.form(message))
-            return classify.answer(response.status_code, response.headers or {}, response.text)
+            return await self._heard(api, ear, progress, message)
         except Failed as failed:
             return classify.failure(failed.stage, failed.reason, message.late_wait)
         except NeedsMessagingService as error:
             return _misconfigured(str(error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
             return classify.unexpected(progress.stage, error)
+        finally:
+            ear.forget(progress)
+
+    async def _heard(self, api: Api, ear: Ear, progress: Progress, message: Outgoing) -> Answer:
+        response = await api.create(self._sender.form(message))
+        answer = classify.answer(response.status_code, response.headers or {}, response.text)
+        ear.hear(progress, answer)
+        return answer
+
+    def _claimable(self) -> int | None:
+        line = self._line
+        return line.lanes.claimable if line else None
+
+    def _tell_aside(self, sound: Sound) -> None:
+        # Not in the loop's own threads: those may all be looking up a host name.
+        threading.Thread(target=self._tell, args=(sound,), name="silence", daemon=True).start()
 
     def _ask(self, question: Callable[[Api], Awaitable[T]]) -> T | Unanswered:
         try:

@@ -8,7 +8,7 @@ twice.
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from messaging.domain.answers import Listed, Unanswered
@@ -35,10 +35,11 @@ class _Later(Unanswered):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class Place:
     """Where to read on: at the beginning, or at a further page that Twilio named."""
 
-    sent_since: date | None
+    sent_since: date | None = None
+    to: str | None = None
     uri: str | None = None
 
 
@@ -61,14 +62,14 @@ def pages(
     begin = since.replace(microsecond=0)
     reader = _Reader(ask=ask, begin=begin, pauses=pauses)
     for sent_since in (None, begin.astimezone(UTC).date()):
-        for part in _walk(reader, _Place(sent_since=sent_since)):
+        for part in _walk(reader, Place(sent_since=sent_since)):
             yield part
             if isinstance(part, Unanswered):
                 return
 
 
-def _walk(reader: _Reader, first: _Place) -> Iterator[tuple[Listed, ...] | Unanswered]:
-    place: _Place | None = first
+def _walk(reader: _Reader, first: Place) -> Iterator[tuple[Listed, ...] | Unanswered]:
+    place: Place | None = first
     while place is not None:
         page = _patiently(reader, place)
         if isinstance(page, Unanswered):
@@ -82,29 +83,30 @@ def _walk(reader: _Reader, first: _Place) -> Iterator[tuple[Listed, ...] | Unans
         place = _next(page, place, is_old=not recent and place.sent_since is None)
 
 
-def _next(page: Page, place: _Place, *, is_old: bool) -> _Place | None:
+def _next(page: Page, place: Place, *, is_old: bool) -> Place | None:
     """The place after this page. Old pages end the walk once they show what was sent long ago."""
     reached_sent = any(message.status not in _WAITING for message in page.messages)
     if page.next_uri is None or (is_old and reached_sent):
         return None
-    return _Place(sent_since=place.sent_since, uri=page.next_uri)
+    return replace(place, uri=page.next_uri)
 
 
-def _patiently(reader: _Reader, place: _Place) -> Page | Unanswered:
+def _patiently(reader: _Reader, place: Place) -> Page | Unanswered:
     for pause in reader.pauses:
-        page = reader.ask(lambda api: _read(api, place))
+        page = reader.ask(lambda api: read(api, place))
         if not isinstance(page, _Later):
             return page
         time.sleep(pause)
-    return reader.ask(lambda api: _read(api, place))
+    return reader.ask(lambda api: read(api, place))
 
 
-async def _read(api: Api, place: _Place) -> Page | Unanswered:
+async def read(api: Api, place: Place) -> Page | Unanswered:
+    """One page; Unanswered where it did not come, or cannot be read."""
     try:
         response = await (
             api.page(place.uri)
             if place.uri
-            else api.messages(sent_since=place.sent_since, page_size=PAGE_SIZE)
+            else api.messages(to=place.to, sent_since=place.sent_since, page_size=PAGE_SIZE)
         )
     except Failed as failed:
         return _Later(reason=failed.reason)

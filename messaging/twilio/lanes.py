@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from messaging.domain.answers import Answer, NotSent, Outgoing
 from messaging.twilio import classify
-from messaging.twilio.crowd import Crowd
+from messaging.twilio.crowd import REST, Crowd
 from messaging.twilio.groups import Groups
 from messaging.twilio.stages import Progress
 
@@ -18,7 +18,7 @@ class Lanes:
     """A lane is a task that sends one text after the other, as long as any wait.
 
     A task for each text would cost a fifth of what sending it takes. Use it in one loop only,
-    except for `room`.
+    except for `claimable`.
     """
 
     def __init__(self, most: int, send: Callable[[Outgoing], Awaitable[Answer]]) -> None:
@@ -33,12 +33,10 @@ class Lanes:
         self._look_at = math.inf
 
     @property
-    def room(self) -> int | None:
-        """How many more texts would find a lane; None while Twilio takes as many as it may be
-        given. May be asked in any thread."""
-        if not self._crowd.is_narrowed:
-            return None
-        return self._crowd.allowed - self._open - len(self._urgent) - len(self._normal)
+    def claimable(self) -> int | None:
+        """How many texts may be claimed; None while Twilio takes as many as it may be given. May be
+        asked in any thread."""
+        return self._crowd.claimable(self._open) if self._crowd.is_narrowed else None
 
     def add(self, groups: Groups) -> None:
         """Have these texts sent, each at its time; urgent ones go before all others that wait."""
@@ -78,6 +76,8 @@ class Lanes:
             began = time.monotonic()
             answer = await self._send(groups.messages[index])
             groups.put(index, self._learn(answer, began))
+            if self._crowd.is_to_rest:
+                await asyncio.sleep(REST)
         # Here, and not once the task is over: a text that comes before that would find no lane.
         self._open -= 1
 
@@ -85,7 +85,7 @@ class Lanes:
         """The answer; how crowded it is at Twilio is remembered."""
         if not (isinstance(answer, NotSent) and answer.crowded):
             if self._crowd.is_narrowed:
-                self._crowd.passed()
+                self._crowd.passed(began=began, now=time.monotonic())
                 self._open_lanes(min(1, len(self._urgent) + len(self._normal)))
             return answer
         alone = self._crowd.refused(under_way=self._open, began=began, now=time.monotonic())

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from messaging.domain.answers import Listed
@@ -35,7 +36,7 @@ def page(text: str) -> Page:
 
 
 def _listed(record: Mapping[str, object]) -> Listed:
-    created, code = record.get("date_created"), record.get("error_code")
+    code = record.get("error_code")
     return Listed(
         sid=Sid(_text(record, "sid")),
         to=_text(record, "to"),
@@ -44,9 +45,15 @@ def _listed(record: Mapping[str, object]) -> Listed:
         body=_text_or_none(record, "body") or "",
         status=_text(record, "status"),
         direction=_text(record, "direction"),
-        date_created=parsedate_to_datetime(str(created)) if created else None,
+        date_created=_time(record, "date_created"),
         error_code=int(str(code)) if code else None,
+        date_sent=_time(record, "date_sent"),
     )
+
+
+def _time(record: Mapping[str, object], name: str) -> datetime | None:
+    written = record.get(name)
+    return parsedate_to_datetime(str(written)) if written else None
 
 
 def _object(said: object) -> Mapping[str, object]:

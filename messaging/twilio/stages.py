@@ -59,9 +59,12 @@ class Brake(Protocol):
 
 
 class Progress:
-    """Follows one request. `write_before` is a reading of `time.monotonic()` in seconds."""
+    """Follows one request. Times are readings of `time.monotonic()` in seconds.
 
-    __slots__ = ("brake", "claimed_at", "stage", "write_before")
+    The other end owes it something since `owed_since`: a connection, then an answer.
+    """
+
+    __slots__ = ("brake", "claimed_at", "owed_since", "stage", "write_before")
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Progress:
     ) -> None:
         """`brake` is asked right before the first byte about what was claimed then."""
         self.stage = Stage.START
+        self.owed_since = math.inf
         self.write_before = write_before
         self.claimed_at = claimed_at
         self.brake = brake
@@ -83,6 +87,7 @@ class Progress:
 
     async def until_seen(self) -> None:
         """Wait until it has been seen lately whether sending is stopped, or it is too late."""
+        self.owed_since = math.inf
         while (
             self.brake is not None
             and self.brake.is_stale(self.claimed_at)
@@ -93,13 +98,14 @@ class Progress:
     def begin_write(self) -> None:
         """Enter WRITE, to be called right before the first byte; raise Failed if it is too late,
         or if there is a reason not to."""
-        late = time.monotonic() - self.write_before
-        if late >= 0:
+        now = time.monotonic()
+        if now >= self.write_before:
             raise self.too_late()
         if self.brake is not None and (reason := self.brake.why_not(self.claimed_at)):
             self.stage = Stage.DEADLINE
             raise Failed(Stage.DEADLINE, reason)
         self.stage = Stage.WRITE
+        self.owed_since = now
 
     def too_late(self) -> Failed:
         """The failure of a request whose time to be written has passed."""

@@ -94,6 +94,11 @@ class _Gauges(Collector):
             yield _recent(figures)
             yield from _watched(figures)
             yield from _guarded(figures)
+            yield GaugeMetricFamily(
+                "messaging_inbound_missed",
+                "Texts to us of the last 24 hours that no webhook brought.",
+                figures.missed,
+            )
         if self._breakers is not None:
             yield from _stopped(self._breakers)
 

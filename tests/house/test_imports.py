@@ -42,6 +42,7 @@ HEIGHT = {
     "bounds": 3.5,
     "rulebooks": 3.5,
     "brake": 3.5,
+    "hearing": 3.5,
     "runtime": 4,
     "steps": 5,
     "pulse": 6.5,

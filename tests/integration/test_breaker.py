@@ -21,6 +21,7 @@ from messaging.local.simulator.rules import Kind, Rule
 from messaging.redis.throttle import Grant, Throttle
 from messaging.runtime import Runtime
 from messaging.settings import load
+from messaging.twilio.room import Room
 from tests.integration.story import entries, forget, insert, row, stop, stopped, take, work
 
 Database = Connection[TupleRow]
@@ -373,7 +374,7 @@ def test_a_redis_that_is_away_costs_no_answer(rt: Runtime, db: Database, twilio:
     id = insert(db)
     hints = take(rt)
     rt.throttle.breakers._note = _Away()  # type: ignore[assignment]
-    delivery._deliver_admitted(rt, Lane.NORMAL, hints, grant)
+    delivery._deliver_admitted(rt, Lane.NORMAL, hints, grant, Room(1))
     assert "retrying" == row(db, id).status
 
 

@@ -25,8 +25,8 @@ from tests.integration.story import stop
 Database = Connection[TupleRow]
 PARTS = [
     "settings", "database", "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops",
-    "countries", "erasure", "redis", "sending", "workers", "bridge", "beat", "twilio", "sender",
-    "callback",
+    "countries", "erasure", "inbound", "redis", "sending", "workers", "bridge", "beat", "twilio",
+    "sender", "callback",
 ]  # fmt: skip
 
 TAKES_EVERYTHING = replace(
@@ -131,7 +131,7 @@ def test_everything_else_is_looked_at_when_the_servers_are_away(messaging: Comma
     ran = messaging("check", "--json")
     unknown = (
         "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops", "countries",
-        "erasure", "sending", "workers", "bridge", "beat",
+        "erasure", "inbound", "sending", "workers", "bridge", "beat",
     )  # fmt: skip
     assert {
         **dict.fromkeys(PARTS, "ok"),
@@ -150,7 +150,9 @@ def test_everything_else_is_looked_at_when_nothing_is_set_up(
     assert {
         **dict.fromkeys(PARTS, "ok"),
         **dict.fromkeys(("migrations", "pgmq", "workers", "bridge", "beat", "twilio"), "trouble"),
-        **dict.fromkeys(("queues", "alerts", "stops", "countries", "erasure", "sender"), "skipped"),
+        **dict.fromkeys(
+            ("queues", "alerts", "stops", "countries", "erasure", "inbound", "sender"), "skipped"
+        ),
     } == states(ran)
     assert "Run `messaging migrate`." == findings(ran)["migrations"]["advice"]
 
@@ -204,3 +206,25 @@ def test_a_missing_privilege_is_told(messaging: CommandLine, postgres: EmbeddedP
     ran = messaging("check", "--json")
     assert 1 == ran.code
     assert "trouble" == states(ran)["queues"]
+
+
+def test_texts_that_no_webhook_brought_are_told_and_so_is_a_list_that_nobody_reads(
+    messaging: CommandLine, db: Database
+) -> None:
+    def inbound() -> dict[str, str]:
+        found: dict[str, str] = findings(messaging("check", "--json"))["inbound"]
+        return found
+
+    db.execute(
+        "insert into messaging.inbound_reading (number, began_at, read_until) "
+        "values ('+15005550006', now(), now() - interval '2 hours')"
+    )
+    assert "last read to its end 2 h ago" in inbound()["what"]
+    db.execute(
+        "insert into messaging.inbound_messages (sid, sender, recipient, body, was_missed) "
+        "values ('SM1', '+15555550100', '+15005550006', 'Hi', true)"
+    )
+    assert "1 text in 24 hours came by Twilio's list only" in inbound()["what"]
+    messaging.set(MESSAGING_MISSED_TEXTS_MINUTES="0")
+    off = inbound()
+    assert ("ok", True) == (off["state"], off["what"].endswith("are not looked for"))

@@ -196,7 +196,7 @@ def test_twilio_that_refuses_even_single_requests_pauses_sending_for_as_long_as_
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
     twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS, retry_after=30))
-    for n in range(2):
+    for n in range(4):
         id = insert(db, message_content=f"n {n}")
         assert ({}, Counter({"retrying": 1})) == (stopped(rt), work(rt).outcomes)
     assert (1, 0) == (row(db, id).attempt, row(db, id).retry_count)

@@ -59,6 +59,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.erasures",
         "messaging.heartbeats",
         "messaging.inbound_messages",
+        "messaging.inbound_reading",
         "messaging.message_events",
         "messaging.occurrences",
         "messaging.prices",

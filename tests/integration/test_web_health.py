@@ -84,6 +84,7 @@ def test_metrics_show_the_installation(web: Web, db: Connection[TupleRow]) -> No
     for expected in [
         "messaging_database_up 1.0",
         'messaging_jobs{status="pending"} 2.0',
+        "messaging_inbound_missed 0.0",
         'messaging_queue_length{lane="urgent"} 1.0',
         'messaging_queue_length{lane="normal"} 1.0',
         'messaging_last_day{result="delivered"} 0.0',

@@ -1,6 +1,7 @@
 """Twilio as a ledger in memory: what it took, what it says of it, and what it keeps to itself."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,6 +23,7 @@ from messaging.domain.receipt import outranks
 from messaging.settings import Settings
 from messaging.twilio.gateway import Gateway
 from messaging.twilio.groups import Answered
+from messaging.twilio.room import Room
 from tests.state.clock import Clock
 
 ARRIVES_WITHIN = timedelta(seconds=25)
@@ -157,9 +159,9 @@ class Ledger(Gateway):
     def ready(self, count: int) -> None:
         """It takes no time to connect."""
 
-    @property
-    def room(self) -> None:
+    def room(self, texts: int) -> AbstractContextManager[Room]:
         """It never has too many requests at once."""
+        return nullcontext(Room(texts))
 
     def send(
         self, messages: Sequence[Outgoing], *, urgent: bool = False

@@ -38,11 +38,15 @@ TRIED = replace(FORGOTTEN, probe="mine", probe_until=NOW + 1)
 MINE = Passage(probe="mine", generations=(4, 0))
 CALM = Passage(generations=(3, 0))
 LATE = Passage(generations=(2, 0))
+HUSHED = replace(OPEN, silent=1)
 
 WORKS = Verdict(account=True, sender=True)
 FAILS = Verdict(account=False, reason="silence")
 REFUSED = Verdict(account=False, at_once=True, reason="20003: wrong")
 NOTHING = Verdict()
+CROWDED = Verdict(
+    account=False, at_once=True, crowded=True, reason="429", wait=timedelta(seconds=7)
+)
 WAITS = Verdict(wait=timedelta(seconds=7))
 
 CONFIGURATION = Fault.CONFIGURATION
@@ -94,7 +98,7 @@ ANSWERS: list[tuple[str, Answer, Verdict]] = [
     (
         "a 429 to a single request",
         NotSent(reason="429", crowded=True, pauses=True, retry_after=timedelta(seconds=7)),
-        Verdict(account=False, at_once=True, reason="429", wait=timedelta(seconds=7)),
+        CROWDED,
     ),
 ]
 
@@ -143,6 +147,8 @@ MANY, FEW = tallies((0, 0, 20)), tallies((0, 100, 1))
     [
         (CLOSED, CALM, [WORKS, REFUSED], FEW, State.OPEN, 1, 5),
         (CLOSED, CALM, [FAILS], MANY, State.OPEN, 1, 5),
+        (CLOSED, CALM, [CROWDED], FEW, None, 0, 0),
+        (CLOSED, CALM, [CROWDED], tallies((0, 0, 1), (2, 100, 0)), State.OPEN, 1, 7),
         (CLOSED, CALM, [FAILS], FEW, None, 0, 0),
         (CLOSED, CALM, [WORKS, NOTHING], MANY, None, 0, 0),
         (CLOSED, LATE, [REFUSED], MANY, None, 0, 0),
@@ -157,6 +163,10 @@ MANY, FEW = tallies((0, 0, 20)), tallies((0, 100, 1))
         (OPEN, MINE, [], FEW, State.OPEN, 1, 0),
         (OPEN, Passage(probe="another"), [WORKS], FEW, None, 0, 0),
         (OPEN, CALM, [WORKS, REFUSED], MANY, None, 0, 0),
+        (HUSHED, CALM, [FAILS, WORKS], MANY, State.CLOSED, 1, None),
+        (HUSHED, CALM, [FAILS], MANY, None, 0, 0),
+        (HUSHED, LATE, [WORKS], FEW, None, 0, 0),
+        (HUSHED, MINE, [FAILS], FEW, State.OPEN, 2, 10),
         (FORGOTTEN, CALM, [WORKS, FAILS], MANY, State.CLOSED, 0, None),
         (FORGOTTEN, CALM, [REFUSED], FEW, State.OPEN, 1, 5),
         (FORGOTTEN, CALM, [FAILS], FEW, None, 0, 0),

@@ -11,6 +11,7 @@ from messaging.domain.job import JobId, Phone, Sid
 from messaging.twilio.crowd import Crowd
 from messaging.twilio.groups import Groups
 from messaging.twilio.lanes import Lanes
+from messaging.twilio.room import Rooms
 
 CROWDED = NotSent(
     reason="too many", retry_after=timedelta(seconds=1), costs_retry=False, crowded=True
@@ -29,35 +30,62 @@ def text(write_after: float = 0.0) -> Outgoing:
     )
 
 
-def test_a_refusal_takes_a_part_away_and_those_that_began_before_it_nothing_more() -> None:
+def test_a_refusal_shows_that_no_more_than_the_others_fit() -> None:
     crowd = Crowd(100)
     crowd.refused(under_way=40, began=1.0, now=2.0)
-    assert (28, True) == (crowd.allowed, crowd.is_narrowed)
-    crowd.refused(under_way=28, began=1.5, now=2.1)
-    assert 28 == crowd.allowed
-    crowd.refused(under_way=28, began=2.0, now=3.0)
-    assert 19 == crowd.allowed
+    assert (27, True) == (crowd.allowed, crowd.is_narrowed), "39, and the round takes a part away"
+    for under_way in range(39, 12, -1):
+        crowd.refused(under_way=under_way, began=1.0, now=2.0)
+    assert 12 == crowd.allowed, "the others are still under way: it is no less than that"
+
+
+def test_a_part_is_taken_away_once_a_round() -> None:
+    crowd = Crowd(100)
+    for _ in range(99):
+        crowd.passed(began=0.0, now=1.0)  # a round takes a second
+    crowd.refused(under_way=11, began=1.0, now=2.0)
+    assert 7 == crowd.allowed
+    crowd.refused(under_way=9, began=1.5, now=3.5)  # begun before that showed
+    crowd.refused(under_way=9, began=2.1, now=2.5)  # and so were those that it met
+    assert 7 == crowd.allowed
+    crowd.refused(under_way=8, began=2.5, now=3.5)
+    assert 4 == crowd.allowed
 
 
 def test_a_round_of_answers_allows_one_more_until_all_are_allowed() -> None:
     crowd = Crowd(12)
-    crowd.refused(under_way=12, began=1.0, now=2.0)
+    crowd.refused(under_way=13, began=1.0, now=2.0)
     assert 8 == crowd.allowed
     for _ in range(9):
-        crowd.passed()
+        crowd.passed(began=2.0, now=2.2)
     assert 9 == crowd.allowed
     for _ in range(50):
-        crowd.passed()
+        crowd.passed(began=2.0, now=2.2)
     assert (12, False) == (crowd.allowed, crowd.is_narrowed)
 
 
-def test_only_who_is_refused_one_by_one_is_to_stop() -> None:
+def test_a_refusal_of_long_ago_is_soon_made_good() -> None:
+    crowd = Crowd(800)
+    crowd.refused(under_way=1, began=1.0, now=2.0)
+    for _ in range(20):
+        crowd.passed(began=31.0, now=32.0)
+    assert 6 == crowd.allowed
+    for _ in range(50):
+        crowd.passed(began=32.0, now=32.5)
+    assert 56 == crowd.allowed
+
+
+def test_only_who_is_refused_one_by_one_for_a_while_is_to_stop() -> None:
     crowd = Crowd(10)
-    assert [False, False, True] == [
-        crowd.refused(under_way=under_way, began=at, now=at)
-        for at, under_way in ((1.0, 10), (2.0, 2), (3.0, 1))
-    ]
-    assert 1 == crowd.allowed
+    alone = [crowd.refused(under_way=1, began=float(at), now=float(at)) for at in range(1, 5)]
+    assert [False, False, False, True] == alone
+    assert (1, False) == (crowd.allowed, crowd.is_to_rest)
+    crowd.refused(under_way=1, began=5.0, now=5.0)
+    assert crowd.is_to_rest
+    crowd.passed(began=5.0, now=5.1)
+    assert not crowd.is_to_rest
+    assert not any(crowd.refused(under_way=1, began=float(at), now=float(at)) for at in (6, 7, 8))
+    assert not crowd.refused(under_way=2, began=9.0, now=9.0), "another one was under way"
 
 
 @dataclass
@@ -89,7 +117,7 @@ class Twilio:
 
 def test_lanes_find_out_how_many_twilio_takes() -> None:
     twilio = Twilio(10)
-    assert None is twilio.lanes.room
+    assert None is twilio.lanes.claimable
 
     async def story() -> None:
         twilio.lanes.add(Groups([text() for _ in range(2000)]))
@@ -97,7 +125,7 @@ def test_lanes_find_out_how_many_twilio_takes() -> None:
             await asyncio.wait(others)
 
     asyncio.run(story())
-    assert twilio.lanes.room is None or twilio.lanes.room > 0
+    assert twilio.lanes.claimable
     assert 11 == max(twilio.busiest), "those that are refused answer at once"
     assert 2000 == len(twilio.busiest)
     assert twilio.refused < 200
@@ -121,3 +149,28 @@ def test_a_text_is_not_sent_before_its_slot_nor_long_after() -> None:
 
     asyncio.run(story())
     assert 2 == len(sent)
+
+
+def test_room_is_taken_once_and_is_free_again_after_the_answers() -> None:
+    most: list[int | None] = [None]
+    rooms = Rooms(lambda: most[0])
+    with rooms.taken(100) as first:
+        most[0] = 120
+        assert 100 == first.texts
+        with rooms.taken(100) as second, rooms.taken(5) as third:
+            assert (20, 0) == (second.texts, third.texts)
+            first.texts -= 60
+            with rooms.taken(100) as fourth:
+                assert 60 == fourth.texts
+            most[0] = 10
+            with rooms.taken(1) as fifth:
+                assert 0 == fifth.texts
+    with rooms.taken(100) as last:
+        assert 10 == last.texts
+
+
+def test_while_some_are_under_way_others_get_ready() -> None:
+    crowd = Crowd(100)
+    crowd.refused(under_way=15, began=1.0, now=2.0)
+    assert 9 == crowd.allowed
+    assert [9, 11, 13] == [crowd.claimable(under_way) for under_way in (0, 4, 9)]

@@ -80,3 +80,43 @@ def messaging_service(sid: str, config: Config) -> dict[str, object]:
         "url": url,
         "links": {"phone_numbers": f"{url}/PhoneNumbers", "short_codes": f"{url}/ShortCodes"},
     }
+
+
+def pool(sid: str, kind: str, config: Config) -> dict[str, object]:
+    """The JSON of the PhoneNumbers, or ShortCodes, of a Messaging Service, on one page."""
+    url = f"https://messaging.twilio.com/v1/Services/{sid}/{kind}"
+    key, name = _POOLS[kind]
+    found = [
+        number for number in config.numbers if number.startswith("+") is (key == "phone_numbers")
+    ]
+    records = [
+        {
+            "sid": f"PN{int(number.strip('+')):032x}",
+            "account_sid": config.account_sid,
+            "service_sid": sid,
+            "date_created": "2020-09-13T12:26:40Z",
+            "date_updated": "2020-09-13T12:26:40Z",
+            name: number,
+            "country_code": "US",
+            "capabilities": ["SMS", "MMS"],
+            "url": url,
+        }
+        for number in found
+    ]
+    first = f"{url}?PageSize=50&Page=0"
+    meta = {
+        "page": 0,
+        "page_size": 50,
+        "first_page_url": first,
+        "previous_page_url": None,
+        "url": first,
+        "next_page_url": None,
+        "key": key,
+    }
+    return {"meta": meta, key: records}
+
+
+_POOLS = {
+    "PhoneNumbers": ("phone_numbers", "phone_number"),
+    "ShortCodes": ("short_codes", "short_code"),
+}

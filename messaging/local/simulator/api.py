@@ -4,7 +4,7 @@ import base64
 from functools import lru_cache
 
 from messaging.local.simulator import creation, life, listing, updating
-from messaging.local.simulator.accounts import account, messaging_service, numbers
+from messaging.local.simulator.accounts import account, messaging_service, numbers, pool
 from messaging.local.simulator.config import Config
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.message import API_VERSION, Message, resource
@@ -46,6 +46,10 @@ def answer(exchange: Exchange, request: Request, number: int) -> Response:
             return json_response(200, numbers(exchange.config, wanted))
         case ("GET", "v1", "Services", sid) if sid in exchange.config.messaging_services:
             return json_response(200, messaging_service(sid, exchange.config))
+        case ("GET", "v1", "Services", sid, ("PhoneNumbers" | "ShortCodes") as kind) if (
+            sid in exchange.config.messaging_services
+        ):
+            return json_response(200, pool(sid, kind, exchange.config))
     return error_response(refusal(20404, resource=request.path))
 
 

@@ -53,7 +53,12 @@ select
   null,
   word,
   null,
-  jsonb_build_object('sid', sid, 'to', recipient, 'sounds_like_refusal', sounds_like_refusal)::text,
+  (
+    jsonb_build_object('sid', sid, 'to', recipient, 'sounds_like_refusal', sounds_like_refusal)
+    || case
+      when was_missed then jsonb_build_object('found_later', true, 'sent_at', sent_at) else '{}'
+    end
+  )::text,
   seen_by
 from messaging.inbound_messages
 where sender = %(phone)s
