@@ -192,6 +192,7 @@ EVERYWHERE = {
 HARMLESS = {
     "messaging.alert_notices",
     "messaging.alerts",
+    "messaging.campaign_turns",
     "messaging.cap_counts",
     "messaging.dialing_codes",
     "messaging.erased_consents",
