@@ -1,12 +1,11 @@
 """What tests stand on: a real Postgres, a real Valkey, the Twilio simulator, a runtime.
 
-The servers run once a session; every test has a database of its own, copied from a migrated one,
-an empty Valkey and a new simulator.
+The servers run once a session; every test has a database of its own, copied from a migrated one
+or emptied by the shelf, an empty Valkey and a new simulator.
 """
 
 import os
 from collections.abc import Iterator
-from itertools import count
 
 import psycopg
 import pytest
@@ -22,8 +21,7 @@ from messaging.local.valkey import EmbeddedValkey
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests import servers
-
-_numbers = count(1)
+from tests.shelf import Shelf
 
 search.register_profile(
     "calm",
@@ -50,14 +48,18 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
         yield server
 
 
+@pytest.fixture(scope="session")
+def shelf(postgres: EmbeddedPostgres) -> Shelf:
+    """Where tests take their databases from."""
+    return Shelf(postgres)
+
+
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(shelf: Shelf) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres.url, autocommit=True) as conn:
-        conn.execute(f"create database {name} template {servers.MIGRATED}".encode())
-        yield servers.database(postgres, name)
-        conn.execute(f"drop database {name} with (force)".encode())
+    url = shelf.take()
+    yield url
+    shelf.give_back(url)
 
 
 @pytest.fixture
