@@ -6,6 +6,7 @@ or emptied by the shelf, an empty Valkey and a new simulator.
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -21,6 +22,7 @@ from messaging.local.valkey import EmbeddedValkey
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests import servers
+from tests.lots import Lots
 from tests.shelf import Shelf
 
 search.register_profile(
@@ -31,6 +33,12 @@ search.register_profile(
 )
 search.load_profile("calm")
 """A busy machine fails no search, and two runs of the suite search for the same."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lots | None:
+    """Who gives the processes of pytest their tests, unless `--dist` names another way."""
+    return Lots(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
