@@ -27,28 +27,34 @@ STACKS: Mapping[str, Collection[str]] = {
 
 PROCESSES: Mapping[str, int] = {
     "crash": 250,
-    "calm": 100,
-    "fragile": 100,
-    "native": 50,
-    "patient": 60,
-    "workerless": 60,
-    "tests/acceptance/test_liveness.py": 50,
+    "calm": 80,
+    "fragile": 60,
+    "native": 20,
+    "patient": 40,
+    "workerless": 50,
+    "tests/acceptance/test_liveness.py": 20,
     "tests/acceptance/test_pooler.py": 30,
     "tests/acceptance/test_up_end.py": 50,
     "tests/acceptance/test_up_start.py": 30,
-    "tests/bench/test_against.py": 30,
-    "tests/bench/test_bench.py": 40,
+    "tests/bench/test_against.py": 20,
+    "tests/bench/test_bench.py": 30,
     "tests/bench/test_outage.py": 60,
-    "tests/bench/test_pacing.py": 40,
+    "tests/bench/test_pacing.py": 20,
     "tests/chaos/test_chaos.py": 80,
 }
 """About how many seconds a lot takes that starts processes of the service."""
 
 OTHERS: Mapping[str, int] = {
     "tests/house/test_tools.py": 60,
-    "tests/state/test_any_order.py": 30,
+    "tests/integration/test_comparison.py": 30,
+    "tests/integration/test_migrations.py": 20,
+    "tests/integration/test_outbox_bulk.py": 20,
+    "tests/integration/test_web_health.py": 20,
+    "tests/model/test_protocol.py": 50,
+    "tests/model/test_variants.py": 20,
+    "tests/model/test_windows.py": 20,
+    "tests/state/test_any_order.py": 60,
     "tests/state/test_broken.py": 30,
-    "tests/integration/test_comparison.py": 40,
 }
 """About how many seconds it takes where tests are slow but start no processes."""
 _A_TEST = 0.2

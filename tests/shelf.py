@@ -33,10 +33,11 @@ _CATALOGS = (
 _TABLES = """
     select sum(hashtextextended(row(oid, relname, relnamespace, relowner, relacl, relkind,
         relnatts, relchecks, relhasrules, relhastriggers, relrowsecurity, relforcerowsecurity,
-        reloptions, relpersistence, relreplident)::text, 0))
+        reloptions, relpersistence, relreplident, relkind = 'r' and reltuples >= 0)::text, 0))
     from pg_class where oid >= 16384
 """
-"""Not by xmin: a truncate, too, makes another row of pg_class."""
+"""Not by xmin: a truncate, too, makes another row of pg_class. It also forgets how many rows the
+planner knew of, unless there were none."""
 _SEQUENCES = "select string_agg(last_value::text, ',') from pg_sequences"
 _OF_DATABASE = """
     select row(datacl, datconnlimit, array(
