@@ -40,7 +40,7 @@ PROCESSES: Mapping[str, int] = {
     "tests/bench/test_bench.py": 30,
     "tests/bench/test_outage.py": 60,
     "tests/bench/test_pacing.py": 20,
-    "tests/chaos/test_chaos.py": 80,
+    "tests/chaos/test_chaos.py": 140,
 }
 """About how many seconds a lot takes that starts processes of the service."""
 
@@ -57,8 +57,9 @@ OTHERS: Mapping[str, int] = {
     "tests/state/test_broken.py": 30,
 }
 """About how many seconds it takes where tests are slow but start no processes."""
-_A_TEST = 0.2
-"""Seconds of any other test."""
+_A_TEST: Mapping[str, float] = {"tests/unit": 0.02, "tests/house": 0.1, "tests/contract": 0.1}
+_ANY_TEST = 0.2
+"""Seconds of a test, by its folder or elsewhere."""
 
 _STACK_OF = {
     f"tests/acceptance/{file}.py": name for name, files in STACKS.items() for file in files
@@ -84,7 +85,8 @@ def longest(waiting: Mapping[str, int], elsewhere: Collection[str]) -> str:
 
 
 def _seconds(lot: str, tests: int) -> float:
-    return PROCESSES.get(lot) or OTHERS.get(lot) or tests * _A_TEST
+    a_test = _A_TEST.get(lot.rpartition("/")[0], _ANY_TEST)
+    return PROCESSES.get(lot) or OTHERS.get(lot) or tests * a_test
 
 
 class Lots(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
