@@ -45,12 +45,12 @@ PROCESSES: Mapping[str, int] = {
 """About how many seconds a lot takes that starts processes of the service."""
 
 OTHERS: Mapping[str, int] = {
-    "tests/house/test_tools.py": 60,
+    "tests/house/test_tools.py": 20,
     "tests/integration/test_comparison.py": 30,
     "tests/integration/test_migrations.py": 20,
     "tests/integration/test_outbox_bulk.py": 20,
     "tests/integration/test_web_health.py": 20,
-    "tests/model/test_protocol.py": 50,
+    "tests/model/test_protocol.py": 60,
     "tests/model/test_variants.py": 20,
     "tests/model/test_windows.py": 20,
     "tests/state/test_any_order.py": 60,
