@@ -21,7 +21,9 @@ STACKS: Mapping[str, Collection[str]] = {
     "fragile": ("test_losses", "test_twilio_faults"),
     "native": ("test_native_scheduling", "test_stop"),
     "patient": ("test_stopping",),
-    "workerless": ("test_caps_killed", "test_pytest_celery", "test_rate_limit"),
+    "workerless": (
+        "test_campaigns", "test_caps_killed", "test_plan", "test_pytest_celery", "test_rate_limit",
+    ),
 }  # fmt: skip
 """The files of `tests/acceptance` by the stack that their tests share."""
 
@@ -31,7 +33,7 @@ PROCESSES: Mapping[str, int] = {
     "fragile": 60,
     "native": 20,
     "patient": 40,
-    "workerless": 50,
+    "workerless": 80,
     "tests/acceptance/test_liveness.py": 20,
     "tests/acceptance/test_pooler.py": 30,
     "tests/acceptance/test_up_end.py": 50,
