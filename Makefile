@@ -21,7 +21,7 @@ up:
 
 test:
 	@sh .ci/set-up test
-	@exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
 
 compat:
 	@exec .ci/compat $(ARGS)

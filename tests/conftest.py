@@ -1,12 +1,12 @@
 """What tests stand on: a real Postgres, a real Valkey, the Twilio simulator, a runtime.
 
-The servers run once a session; every test has a database of its own, copied from a migrated one,
-an empty Valkey and a new simulator.
+The servers run once a session; every test has a database of its own, copied from a migrated one
+or emptied by the shelf, an empty Valkey and a new simulator.
 """
 
 import os
 from collections.abc import Iterator
-from itertools import count
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,8 +22,8 @@ from messaging.local.valkey import EmbeddedValkey
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests import servers
-
-_numbers = count(1)
+from tests.lots import Lots
+from tests.shelf import Shelf
 
 search.register_profile(
     "calm",
@@ -33,6 +33,12 @@ search.register_profile(
 )
 search.load_profile("calm")
 """A busy machine fails no search, and two runs of the suite search for the same."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lots | None:
+    """Who gives the processes of pytest their tests, unless `--dist` names another way."""
+    return Lots(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +56,18 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
         yield server
 
 
+@pytest.fixture(scope="session")
+def shelf(postgres: EmbeddedPostgres) -> Shelf:
+    """Where tests take their databases from."""
+    return Shelf(postgres)
+
+
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(shelf: Shelf) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres.url, autocommit=True) as conn:
-        conn.execute(f"create database {name} template {servers.MIGRATED}".encode())
-        yield servers.database(postgres, name)
-        conn.execute(f"drop database {name} with (force)".encode())
+    url = shelf.take()
+    yield url
+    shelf.give_back(url)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_a_text_that_is_rescheduled_is_taken_back_and_goes_out_at_its_new_time(
 
 
 def test_a_text_that_twilio_refuses_to_keep_stays_with_us(native: Stack) -> None:
-    batch = troubled(native, "Refused", Rule(kind=Kind.REJECT, code=35114))
+    batch = troubled(native, "Not to be kept", Rule(kind=Kind.REJECT, code=35114))
     native.wait_until(lambda: Counter(refusals(batch)) == {35114: TEXTS})
     assert batch.are("scheduled")
     assert [] == batch.accepted()
@@ -97,12 +97,13 @@ def test_a_hand_over_without_an_answer_is_looked_up_and_not_repeated(
 
 
 def test_twilio_sends_what_it_kept_at_its_time_and_we_know(native: Stack) -> None:
-    """Last: it puts Twilio's clock forward, and not ours."""
+    """Last: what was kept before is sent, too."""
     batch = handed_over(native, at([now(native) + HOUR] * TEXTS, "At its time"))
     native.twilio.advance(HOUR.total_seconds() - 60)
     assert {"scheduled"} == {message.status for message in batch.accepted()}
     native.twilio.advance(61)
     batch.assert_delivered_once()
+    native.twilio.advance(-HOUR.total_seconds() - 1)
 
 
 def handed_over(stack: Stack, given: Sequence[Draft]) -> Batch:

@@ -11,7 +11,10 @@ from tests.stack.stack import Stack
 
 SECONDS = 6
 LIMIT = 30.0
-"""Celery's own rate limit, with its timers as they are, takes a minute and more for this."""
+"""From the first to the last, however late the worker starts and a receipt comes.
+
+Celery's own rate limit, with its timers as they are, takes a minute and more for this.
+"""
 
 
 @pytest.fixture
@@ -26,8 +29,10 @@ def test_a_backlog_is_sent_at_the_limit_and_not_faster(limited: Stack) -> None:
     rate = limited.settings.rate_limit_per_second
     assert rate is not None
     batch = Batch.of(limited, drafts(rate * SECONDS, "At the limit"))
-    batch.assert_delivered_once(LIMIT)
+    batch.assert_delivered_once(limit=120)
     arrivals = [Arrival(at=at) for at in sorted(batch.accepted_at().values())]
-    print(f"{len(arrivals)} texts in {arrivals[-1].at - arrivals[0].at:.2f} s")
+    took = arrivals[-1].at - arrivals[0].at
+    print(f"{len(arrivals)} texts in {took:.2f} s")
+    assert took < LIMIT
     # The limit and one, where nothing else keeps the machine busy; the simulator may be late, too.
     assert fullest(arrivals, 1) <= rate * 1.2

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import pytest
+import redis
 
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import wait_until
@@ -36,9 +37,11 @@ SHAPE = Shape(
         "MESSAGING_DATABASE_POOL_SIZE": "40",
         "WORKER_CONCURRENCY": "32",
         "TWILIO_NATIVE_SCHEDULING": "true",
+        "MESSAGING_BREAKER_VOLUME": "30",
     },
 )
-"""A task and a thread for each text, so that each can be held at a place of its own."""
+"""A task and a thread for each text, so that each can be held at a place of its own. Outages open
+the breaker, and the few texts of a play that fail on purpose do not."""
 LANES = "deliver.urgent,deliver.normal"
 NORMAL = replace(WORKER, line=WORKER.line.replace(LANES, "deliver.normal"))
 URGENT = replace(WORKER, line=WORKER.line.replace(LANES, "deliver.urgent"))
@@ -73,10 +76,16 @@ def gates(stack: Stack) -> Iterator[Gates]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _open_at_the_end(gates: Gates) -> Iterator[None]:
-    """A play that fails half-way leaves no gate shut for the next one."""
+def _open_at_the_end(stack: Stack, gates: Gates) -> Iterator[None]:
+    """A play that fails half-way leaves no gate shut for the next one.
+
+    Nor do the failures of one and of the next make a breaker open in between.
+    """
     yield
     gates.open_all()
+    with redis.Redis.from_url(stack.valkey.url) as client:
+        for key in client.scan_iter("messaging:breaker:*"):
+            client.delete(key)
 
 
 @pytest.fixture(scope="package", autouse=True)

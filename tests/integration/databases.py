@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import wait_until
-from messaging.postgres.migrate import migrate
+from tests import servers
 from tests.integration.story import insert
 
 Database = Connection[TupleRow]
@@ -39,20 +39,14 @@ _numbers = count(1)
 @contextmanager
 def empty(server: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a database with nothing in it, which is dropped afterwards."""
-    name = f"scratch_{next(_numbers)}"
-    with psycopg.connect(server.url, autocommit=True) as conn:
-        conn.execute(f"create database {name}".encode())
-        try:
-            yield f"{server.url.rpartition('/')[0]}/{name}"
-        finally:
-            conn.execute(f"drop database {name} with (force)".encode())
+    with _dropped(server, "") as url:
+        yield url
 
 
 @contextmanager
 def migrated(server: EmbeddedPostgres) -> Iterator[str]:
     """The same with our migrations, for a whole file of tests that leave it as they found it."""
-    with empty(server) as url:
-        migrate(url)
+    with _dropped(server, f"template {servers.MIGRATED}") as url:
         yield url
 
 
@@ -74,6 +68,17 @@ def rolled_back(url: str) -> Iterator[Database]:
     """A connection in one transaction that is never committed: a test's own view of `url`."""
     with psycopg.connect(url) as conn, conn.transaction(force_rollback=True):
         yield conn
+
+
+@contextmanager
+def _dropped(server: EmbeddedPostgres, options: str) -> Iterator[str]:
+    name = f"scratch_{next(_numbers)}"
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        conn.execute(f"create database {name} {options}".encode())
+        try:
+            yield servers.database(server, name)
+        finally:
+            conn.execute(f"drop database {name} with (force)".encode())
 
 
 def expect_waiting(url: str, count: int) -> None:

@@ -1,6 +1,7 @@
 """Delivery against a real Postgres, a real Valkey and the simulator."""
 
 import json
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from messaging.domain.answers import Accepted, NotSent
 from messaging.domain.job import JobId, Lane, Sid
 from messaging.domain.outcome import outcome
 from messaging.line import packed, unpacked
+from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Kind, Rule
 from messaging.postgres import jobs
@@ -29,6 +31,16 @@ Database = Connection[TupleRow]
 
 def sent_bodies(twilio: Simulator) -> list[str]:
     return [message.body for message in twilio.ledger.outbound]
+
+
+def await_sent(rt: Runtime, twilio: Simulator, texts: int) -> None:
+    """Works until Twilio has so many: on a busy machine one may miss its slot, and comes again."""
+
+    def has_all() -> bool:
+        work(rt)
+        return texts == len(sent_bodies(twilio))
+
+    assert wait_until(has_all, limit=60)
 
 
 def test_a_bare_insert_reaches_twilio_once(rt: Runtime, db: Database, twilio: Simulator) -> None:
@@ -140,7 +152,7 @@ def test_texts_are_sent_one_after_the_other_at_the_limit(
     rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "50"}))
     for n in range(12):
         insert(db, message_content=f"n {n}")
-    assert Counter({"sent": 12}) == work(rt).outcomes
+    await_sent(rt, twilio, 12)
     times = [message.created_at for message in twilio.ledger.outbound]
     assert 12 == len(times)
     # Eleven gaps of 20.4 ms, the last of which may end as late as a text may begin.
@@ -152,16 +164,20 @@ def test_texts_are_sent_one_after_the_other_at_the_limit(
 def test_a_limit_in_segments_spreads_long_texts_further(
     environment: dict[str, str], db: Database, twilio: Simulator
 ) -> None:
-    limits = {"TWILIO_RATE_LIMIT_PER_SECOND": "50", "TWILIO_RATE_LIMIT_UNIT": "segments"}
+    limits = {"TWILIO_RATE_LIMIT_PER_MINUTE": "1500", "TWILIO_RATE_LIMIT_UNIT": "segments"}
     rt = runtime.build(load({**environment, **limits}))
+    insert(db, message_content="An emptied Redis waits for a while, before its first text.")
+    await_sent(rt, twilio, 1)
     for n in range(5):
         insert(db, message_content=f"{n} " + "long " * 80)
     hints = take(rt)
     assert [3] * 5 == [hint.segments for hint in hints]
     assert hints == unpacked(json.loads(json.dumps(packed(hints))))
-    assert Counter({"sent": 5}) == delivery.deliver(rt, Lane.NORMAL, hints).outcomes
-    times = [message.created_at for message in twilio.ledger.outbound]
-    assert times[-1] - times[0] > 4 * 3 * 0.0204 - 0.041
+    begin = time.time()
+    delivery.deliver(rt, Lane.NORMAL, hints)
+    await_sent(rt, twilio, 6)
+    # A text may come late, never early: the last one's slot is twelve segments after the first's.
+    assert max(message.created_at for message in twilio.ledger.outbound) - begin > 12 * 0.0402
     rt.close()
 
 

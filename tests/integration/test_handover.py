@@ -1,5 +1,6 @@
 """Native scheduling: handing texts over to Twilio, and taking them back."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging import handover, promotion, reconciliation, runtime
+from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import kept
@@ -52,13 +54,20 @@ def test_a_text_within_twilios_window_is_handed_over_and_not_promoted(
 def test_texts_are_handed_over_one_after_the_other_at_the_limit(
     environment: dict[str, str], db: Database, twilio: Simulator
 ) -> None:
-    limits = {"TWILIO_RATE_LIMIT_PER_SECOND": "50", "TWILIO_NATIVE_SCHEDULING": "true"}
+    limits = {"TWILIO_RATE_LIMIT_PER_MINUTE": "1500", "TWILIO_NATIVE_SCHEDULING": "true"}
     rt = runtime.build(load({**environment, **limits}))
+    later(db, message_content="An emptied Redis waits for a while, before its first text.")
+    assert wait_until(lambda: handover.hand_over(rt) == 1, limit=60)
     for n in range(8):
         later(db, message_content=f"n {n}")
-    assert 8 == handover.hand_over(rt), "a grant is of five at most"
-    times = [message.created_at for message in twilio.ledger.outbound]
-    assert times[-1] - times[0] > 7 * 0.0204 - 0.041
+    begin = time.time()
+    taken = [handover.hand_over(rt)]
+    while sum(taken) < 8:
+        taken.append(handover.hand_over(rt))
+    # A text may come late, never early: the last one's slot is seven after the first's.
+    assert max(message.created_at for message in twilio.ledger.outbound) - begin > 7 * 0.0402
+    (missed,) = db.execute("select sum(attempt) - 9 from message_jobs").fetchall()[0]
+    assert len(taken) <= 1 + missed, "a grant is of three at most, a run of many grants"
     rt.close()
 
 

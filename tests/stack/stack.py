@@ -165,14 +165,17 @@ class Stack(Opened):
         return (
             is_healthy(self.web_port, "/readyz")
             and (not self._shape.flower or is_healthy(self.flower_port, "/healthcheck"))
-            and wanted <= self.answering()
+            and wanted <= self.answering(len(wanted))
         )
 
-    def answering(self) -> set[str]:
-        """The workers, the bridge and beat, as far as they answer a ping."""
+    def answering(self, most: int | None = None) -> set[str]:
+        """The workers, the bridge and beat, as far as they answer a ping within a second.
+
+        So many answers are enough, where a number is given.
+        """
         pools.reset()  # type: ignore[no-untyped-call]  # connections from before Redis was killed
         with Celery(broker=self.valkey.url, set_as_current=False) as app:
-            answers = app.control.ping(timeout=1.0)
+            answers = app.control.ping(timeout=1.0, limit=most)
         names = {name.partition("@")[0] for answer in answers for name in answer}
         return {_CALLED.get(name, name) for name in names}
 
