@@ -234,17 +234,14 @@ def _sentence(problem: Mapping[str, object]) -> str:
     if problem["type"] == "missing":
         return f"{' or '.join(_synonyms(name))} is not set."
     if problem["type"] == "string_pattern_mismatch":
-        return f"{name}: does not look right. It is {_lower_first(_description(name))}"
+        it_is = _description(name)
+        return f"{name}: does not look right. It is {it_is[:1].lower()}{it_is[1:]}"
     return f"{name}: {message}." if name else message
 
 
 def _description(name: str) -> str:
     fields = Settings.model_fields
     return next(str(fields[field].description) for field in fields if name in names_of(field))
-
-
-def _lower_first(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
 
 
 def _synonyms(name: str) -> tuple[str, ...]:

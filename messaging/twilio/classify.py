@@ -73,6 +73,18 @@ def unexpected(stage: Stage, error: BaseException) -> NotSent | InDoubt:
     return InDoubt(reason=reason) if stage.may_have_arrived else NotSent(reason=reason)
 
 
+def misconfigured(reason: str) -> Rejected:
+    """The answer of a text that our settings keep from being sent."""
+    return Rejected(
+        code=None,
+        message=reason,
+        fault=Fault.CONFIGURATION,
+        wait=REFUSED_WAIT,
+        alert=True,
+        pauses=True,
+    )
+
+
 def answer(status: int, headers: Mapping[str, str], body: str) -> Answer:
     """What an answer to a create request means. `headers` have names in lower case."""
     said = _object(body)

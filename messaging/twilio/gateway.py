@@ -14,11 +14,9 @@ from messaging.domain.answers import (
     Answer,
     Canceling,
     Deleting,
-    Fault,
     Listed,
     NotSent,
     Outgoing,
-    Rejected,
     Unanswered,
 )
 from messaging.domain.job import Phone, Sid
@@ -28,7 +26,6 @@ from messaging.settings import Settings
 from messaging.twilio import arrivals, checks, classify, history, questions, sockets
 from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
-from messaging.twilio.codes import REFUSED_WAIT
 from messaging.twilio.ear import Ear, Tell
 from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Lanes
@@ -96,7 +93,7 @@ class Gateway:
             line = self._open()
             line.loop.call(line.lanes.add, groups)
         except Misconfigured as error:
-            groups.put_all(_misconfigured(str(error)))
+            groups.put_all(classify.misconfigured(str(error)))
             return groups.read(lambda: True)
         except (Closed, RuntimeError):
             groups.put_all(NotSent(reason="The gateway is closed.", costs_retry=False))
@@ -199,7 +196,7 @@ class Gateway:
         except Failed as failed:
             return classify.failure(failed.stage, failed.reason, message.late_wait)
         except NeedsMessagingService as error:
-            return _misconfigured(str(error))
+            return classify.misconfigured(str(error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
             return classify.unexpected(progress.stage, error)
         finally:
@@ -241,14 +238,3 @@ async def _finish(api: Api) -> None:
     if others:
         await asyncio.wait(others)
     await api.close()
-
-
-def _misconfigured(reason: str) -> Rejected:
-    return Rejected(
-        code=None,
-        message=reason,
-        fault=Fault.CONFIGURATION,
-        wait=REFUSED_WAIT,
-        alert=True,
-        pauses=True,
-    )
