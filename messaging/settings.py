@@ -160,11 +160,9 @@ class Settings(
 
     def rulebook(self, destinations: Destinations) -> Rulebook:
         """The rules that a review asks, with where texts may go."""
+        quiet, consent = self.quiet_hours, self.with_consent
         return Rulebook(
-            quiet_hours=self.quiet_hours,
-            destinations=destinations,
-            with_consent=self.with_consent,
-            caps=self.caps,
+            quiet_hours=quiet, destinations=destinations, with_consent=consent, caps=self.caps
         )
 
     def require_twilio(self) -> None:
