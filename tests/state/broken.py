@@ -75,10 +75,12 @@ def a_receipt_of_the_first_of_two_texts(story: Story) -> None:
 
 
 def a_text_that_twilio_keeps(story: Story) -> None:
-    """Its time comes, and it is Twilio's to send."""
+    """Its time comes, and it is Twilio's to send. Beside one that is due: else nobody would look."""
     story.hand_over(wait=1200)
     story.keep()
-    story.beat(1600)
+    story.wait(1500)
+    story.hand_over(wait=60)
+    story.beat(100)
 
 
 def a_cancel_of_a_text_that_twilio_keeps(story: Story) -> None:
