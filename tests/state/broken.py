@@ -75,7 +75,7 @@ def a_receipt_of_the_first_of_two_texts(story: Story) -> None:
 
 
 def a_text_that_twilio_keeps(story: Story) -> None:
-    """Its time comes, and it is Twilio's to send. Beside one that is due: else nobody would look."""
+    """Beside one that is due: else nobody would look. It is Twilio's to send."""
     story.hand_over(wait=1200)
     story.keep()
     story.wait(1500)
