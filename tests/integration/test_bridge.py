@@ -281,7 +281,7 @@ def test_an_empty_queue_is_only_glanced_at_and_what_others_put_there_is_seen(
     monkeypatch.setattr(Bell, "is_needless", glance)
     monkeypatch.setattr(bridge, "_QUIET", timedelta(milliseconds=10))
     id = insert(db)
-    db.execute("select pgmq.purge_queue('sms_queue')")
+    db.execute("delete from pgmq.q_sms_queue")
     found = next(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE))
     assert [id] == [hint.job_id for chunk in found for hint in chunk]
     assert (2, 4) == (len(asked), next(glances))

@@ -99,7 +99,7 @@ def test_a_text_that_twilio_has_is_recorded_with_its_status(
     job = row(db, id)
     assert job.delivery_status in ("accepted", "queued", "sent", "delivered")
     assert ["settled", "resolved", "receipt"] == kinds(db, id)
-    assert f"Ann decided that Twilio has it ({sent.sid})." == journal(messaging, id)[2]
+    assert f"Ann decided that Twilio has it ({sent.sid})." == journal(messaging, id)[3]
     assert 0 == messaging("resolve", id, "--sent", sent.sid).code
 
 
