@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
+from messaging.domain import numbering
 from messaging.domain.job import Phone
 from messaging.domain.phone import mask
 
@@ -13,6 +14,8 @@ ANY = "*"
 """In place of a country: all of them."""
 _NEIGHBOURS = frozenset({"US", "CA"})
 """They share numbers that are of both, and texts between them are everyday."""
+_NO_COUNTRY = "001"
+"""What `phonenumbers` calls the world: satellites, for instance."""
 _REGION = re.compile(r"[A-Z]{2}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 
@@ -46,11 +49,16 @@ ANYWHERE = Destinations()
 
 def region_of(phone: str) -> str | None:
     """The country of a number in E.164 as ISO 3166 writes it; None where it has none."""
-    number = phonenumbers.parse(phone)
-    region = phonenumbers.region_code_for_number(number)
-    if region is None:  # in no range that is in use: the country of its calling code
-        region = next(iter(COUNTRY_CODE_TO_REGION_CODE.get(number.country_code or 0, ())), None)
-    return None if region == "001" else region
+    region: str | None
+    if home := numbering.home_of(phone):
+        # In no range that is in use: the country of its calling code.
+        region = home.region or home.of_code
+    else:
+        number = phonenumbers.parse(phone)
+        region = phonenumbers.region_code_for_number(number) or next(
+            iter(COUNTRY_CODE_TO_REGION_CODE.get(number.country_code or 0, ())), None
+        )
+    return None if region == _NO_COUNTRY else region
 
 
 def home_of(sender: str | None) -> frozenset[str] | None:

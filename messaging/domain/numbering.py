@@ -1,7 +1,7 @@
-"""Numbering plans: which numbers in E.164 are in use, quickly.
+"""Numbering plans: which numbers in E.164 are in use, and in which country, quickly.
 
 `phonenumbers` reads whatever people write. This asks the same patterns of the same tables, compiled
-once, but only whether a number that is written as it should be may stay as it is.
+once, and only of a number that is written as it should be.
 """
 
 import re
@@ -30,6 +30,7 @@ class _Range:
 class _Region:
     """A country; `leading` is what its numbers begin with where a calling code has several."""
 
+    name: str
     leading: re.Pattern[str] | None
     all_kinds: _Range
     kinds: tuple[_Range, ...]
@@ -46,8 +47,21 @@ class _Plan:
     """What is dialled before a national number, and is no part of it."""
     regions: tuple[_Region, ...]
 
+    def is_plain(self, national: str) -> bool:
+        """Whether nothing that is only dialled could be part of this number."""
+        return national[:1] != "0" and not (self.prefix and self.prefix.match(national))
+
+    def region(self, national: str) -> str | None:
+        """The country, as `phonenumbers.region_code_for_number` finds it."""
+        if len(self.regions) == 1:
+            return self.regions[0].name
+        for region in self.regions:
+            if region.leading.match(national) if region.leading else region.has(national):
+                return region.name
+        return None
+
     def has(self, national: str) -> bool:
-        if national[0] == "0" or (self.prefix and self.prefix.match(national)):
+        if not self.is_plain(national):
             return False
         for region in self.regions:
             if region.leading is None:
@@ -72,6 +86,27 @@ def is_in_use(phone: str) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Countries as in ISO 3166: the one whose number it is, None where no country uses it, and the
+    first one of its calling code."""
+
+    region: str | None
+    of_code: str
+
+
+def home_of(phone: str) -> Home | None:
+    """Whose a number in E.164 is; None proves nothing, as above."""
+    if not _E164.fullmatch(phone):
+        return None
+    for end in range(2, _LONGEST_CODE + 2):
+        if plan := _plan(phone[1:end]):
+            if not plan.is_plain(phone[end:]):
+                return None
+            return Home(region=plan.region(phone[end:]), of_code=plan.regions[0].name)
+    return None
+
+
 @cache
 def _plan(code: str) -> _Plan | None:
     """The plan of a calling code, or None where there is none; no code begins with another."""
@@ -94,6 +129,7 @@ def _region(table: PhoneMetadata, *, alone: bool) -> _Region:
         table.shared_cost, table.personal_number, table.pager, table.uan, table.voicemail,
     )  # fmt: skip
     return _Region(
+        name=str(table.id),
         leading=re.compile(table.leading_digits) if table.leading_digits and not alone else None,
         all_kinds=_range(table.general_desc) or _NONE,
         kinds=tuple(dict.fromkeys(filter(None, map(_range, kinds)))),

@@ -5,6 +5,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, timezone
 
+from messaging.domain import numbering
 from messaging.domain.hour_rules import STATE_OF_AREA
 from messaging.domain.job import Phone
 
@@ -32,8 +33,11 @@ def places_of(phone: Phone) -> tuple[str, ...]:
 
     `("US", "US-FL")`. The state is the area code's; a toll-free number has none.
     """
-    number = _parsed(phone)
-    country = phonenumbers.region_code_for_number(number) if number else None
+    if home := numbering.home_of(phone):
+        country = home.region
+    else:
+        number = _parsed(phone)
+        country = phonenumbers.region_code_for_number(number) if number else None
     country = country or (_AMERICAN if phone.startswith("+1") else None)
     state = STATE_OF_AREA.get(phone[2:5]) if country == _AMERICAN else None
     return tuple(place for place in (country, state) if place)

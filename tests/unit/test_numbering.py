@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata
 
-from messaging.domain.numbering import is_in_use
+from messaging.domain.numbering import home_of, is_in_use
 
 KINDS = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip",
@@ -46,6 +46,23 @@ def test_a_yes_is_the_packages_own_for_numbers_of_every_country_and_their_neighb
             told[is_in_use(phone)] += 1
             assert not is_in_use(phone) or phone == by_the_package(phone)
     assert min(told.values()) > 3000
+
+
+def test_the_country_is_the_packages_own_for_numbers_of_all_and_their_neighbours() -> None:
+    dice = Random(2)
+    told = dict.fromkeys(("judged", "no country's", "not judged"), 0)
+    for example in examples():
+        for phone in [example, *(neighbour(example, dice) for _ in range(10))]:
+            home = home_of(phone)
+            if home is None:
+                told["not judged"] += 1
+                continue
+            told["judged" if home.region else "no country's"] += 1
+            number = phonenumbers.parse(phone)
+            assert home.region == phonenumbers.region_code_for_number(number)
+            assert home.of_code == COUNTRY_CODE_TO_REGION_CODE[number.country_code or 0][0]
+    assert min(told.values()) > 500
+    assert told["judged"] > 5000
 
 
 def neighbour(phone: str, dice: Random) -> str:
