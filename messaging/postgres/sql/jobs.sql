@@ -83,7 +83,8 @@ select
         t.id = j.template_id
         and (t.opt_out_line is not null or coalesce(j.category, t.category) = any(%(lined)s))
     )
-  end as may_need_line
+  end
+  and not messaging.had_opt_out_line(recipient_phone) as may_need_line
 from public.message_jobs as j
 where id = any(%(ids)s)
 
