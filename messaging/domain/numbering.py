@@ -6,7 +6,7 @@ once, and only of a number that is written as it should be.
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 from phonenumbers.phonemetadata import PhoneNumberDesc
@@ -95,6 +95,7 @@ class Home:
     of_code: str
 
 
+@lru_cache(maxsize=16_384)
 def home_of(phone: str) -> Home | None:
     """Whose a number in E.164 is; None proves nothing, as above."""
     if not _E164.fullmatch(phone):
