@@ -294,7 +294,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (enqueue, "message_jobs_idempotency_key", 400),
         (enqueue_prepared, "message_jobs_idempotency_key", 400),
         (foresee, "message_jobs_content_key", 2500),
-        (ahead, "message_jobs_due", 8000),
+        (ahead, "message_jobs_due", 12_000),
         (lambda db, n: messages.show(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 3),
         (lambda db, n: messages.cancel(db, ids(1 + n, 1)[0]), "message_jobs_pkey", 10),
         (lambda db, n: messages.events(db, ids(40_001 + n, 1)[0]), "message_events_job", 3),
