@@ -1,6 +1,5 @@
 """Takes texts to us in: kept, and heeded where they are keywords."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from psycopg import AsyncConnection
@@ -8,11 +7,11 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from messaging import events
-from messaging.domain.consent import ALL, Consent, Said, last_word
 from messaging.domain.erasure import Keyring
 from messaging.domain.inbound import Inbound
 from messaging.domain.job import Phone, Sid
 from messaging.postgres import consent, erasure
+from messaging.steps.standing import by_hash, opted_out
 
 
 async def record(
@@ -41,13 +40,7 @@ async def _erased(
     conn: AsyncConnection[TupleRow], texts: Sequence[Inbound], keyring: Keyring
 ) -> frozenset[Phone]:
     """Those who take a STOP back that is not in the ledger, because their number was erased."""
-    undoing = [Phone(text.sender) for text in texts if text.only_undoes]
-    known_as = {whom: phone for phone in undoing for whom in keyring.whoms(phone)}
+    known_as = by_hash((Phone(text.sender) for text in texts if text.only_undoes), keyring)
     if not known_as:
         return frozenset()
-    said = defaultdict[Phone, list[Said]](list)
-    for one in await erasure.sayings_beside(conn, list(known_as)):
-        said[known_as[one.whom]].append(one.said)
-    return frozenset(
-        phone for phone, words in said.items() if last_word(words, ALL) is Consent.OPTED_OUT
-    )
+    return opted_out(known_as, await erasure.sayings_beside(conn, list(known_as)))

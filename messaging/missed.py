@@ -3,18 +3,22 @@
 Twilio tries a webhook once or twice. Its list shows the text for good: a STOP must not be missed.
 """
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 
 from messaging import events
 from messaging.domain.answers import Listed, Unanswered
-from messaging.domain.consent import ALL, Consent, last_word
+from messaging.domain.erasure import Keyring
 from messaging.domain.inbound import Inbound, of_list
 from messaging.domain.job import Phone
-from messaging.domain.keywords import Keywords
-from messaging.postgres import missed
+from messaging.domain.keywords import Keywords, Word
+from messaging.postgres import consent, erasure, missed
+from messaging.postgres.jobs import Postgres
 from messaging.postgres.missed import Times, Turn
 from messaging.runtime import Runtime
-from messaging.steps.standing import standings
+from messaging.steps.standing import by_hash, opted_out
 
 _OVERLAP = timedelta(minutes=10)
 """What is read again: clocks differ, and a list may be late."""
@@ -72,13 +76,37 @@ def _record(rt: Runtime, part: tuple[Listed, ...], turn: Turn, keywords: Keyword
     if not texts:
         return 0
     with rt.db.connection() as conn:
-        undoing = [Phone(text.sender) for text in texts.values() if text.only_undoes]
-        said = standings(conn, undoing, rt.settings.keyring) if undoing else {}
-        opted_out = {
-            phone for phone, words in said.items() if last_word(words, ALL) is Consent.OPTED_OUT
-        }
-        found = missed.record_missed(conn, list(texts.values()), turn.until, opted_out)
+        heeded, erased = _beside_erased(conn, list(texts.values()), rt.settings.keyring)
+        found = missed.record_missed(conn, heeded, turn.until, erased)
     for one in found:
         word = texts[one.sid].reading.word
         events.inbound_found(sid=one.sid, word=word, was_outdone=one.was_outdone)
     return len(found)
+
+
+def _beside_erased(
+    conn: Postgres, texts: Sequence[Inbound], keyring: Keyring
+) -> tuple[Sequence[Inbound], Collection[Phone]]:
+    """These texts, and those of their numbers that were erased after a STOP.
+
+    A START that was sent before what such a number said last is an ordinary text; so is each one
+    while a key is missing: then nobody knows, and the STOP counts.
+    """
+    starting = {Phone(text.sender) for text in texts if text.reading.word is Word.START}
+    if not starting:
+        return texts, ()
+    known_as = by_hash(starting, keyring)
+    sayings = erasure.sayings(conn, list(known_as))
+    since = {known_as[one.whom]: one.since for one in sorted(sayings, key=attrgetter("since"))}
+    is_known = not keyring.missing(consent.standings(conn, starting).keys)
+
+    def outdone(text: Inbound) -> bool:
+        last = since.get(Phone(text.sender))
+        is_later = last is None or (text.sent_at is not None and text.sent_at > last)
+        return text.reading.word is Word.START and not (is_known and is_later)
+
+    heeded = [
+        replace(text, reading=replace(text.reading, word=None)) if outdone(text) else text
+        for text in texts
+    ]
+    return heeded, opted_out(known_as, sayings)

@@ -64,10 +64,13 @@ class Keyring:
         """The hashes that a number may be known by, the one of the first key first."""
         return [key.whom(phone) for key in self.keys]
 
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Those of these keys that are not there."""
+        return sorted(set(ids) - {key.id for key in self.keys})
+
     def require(self, ids: Iterable[str]) -> None:
         """Raises Misconfigured unless all keys are there that opt-outs are kept with."""
-        missing = sorted(set(ids) - {key.id for key in self.keys})
-        if missing:
+        if missing := self.missing(ids):
             raise Misconfigured(why_missing(missing))
 
 

@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from messaging import delivery, erasing, handover, optout, runtime
+from messaging import delivery, erasing, handover, missed, optout, runtime
 from messaging.domain.consent import Consent
 from messaging.domain.erasure import ERASED
 from messaging.domain.job import JobId, Lane, Phone, Sid
@@ -21,6 +22,7 @@ from messaging.erasing import Erased
 from messaging.errors import Misconfigured, Refused
 from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
+from messaging.local.simulator import inbound as phones
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import consent, erasure, numbers
 from messaging.runtime import Runtime
@@ -383,6 +385,38 @@ def test_a_new_word_revives_it_and_an_erasure_keeps_that(
     erase(rt)
     theirs(db)
     assert Counter({"suppressed": 1}) == work(rt).outcomes
+
+
+@pytest.mark.parametrize("said", ["YES", "START"])
+@pytest.mark.parametrize(
+    ("key", "opted_out_before", "revived"),
+    [(KEY, 3600, True), (KEY, 0, False), (OLDER, 3600, False)],
+    ids=["said later", "said before", "the key is missing"],
+)
+def test_a_start_that_no_webhook_brought_revives_it_only_where_it_is_the_later_word(
+    rt: Runtime, environment: dict[str, str], db: Database, twilio: Simulator,
+    said: str, key: str, opted_out_before: int, revived: bool,
+) -> None:  # fmt: skip
+    say(db, Consent.OPTED_OUT)
+    erase(rt)
+    db.execute("set session_replication_role = replica")  # the table is closed to changes
+    db.execute(
+        "update messaging.erased_consents set since = since - make_interval(secs => %s)",
+        [opted_out_before],
+    )
+    db.execute("reset session_replication_role")
+    for phone, body in ((THEIRS, said), (OTHER, "STOP")):
+        received = twilio.receive(phones.Inbound(sender=phone, body=body, recipient="+15005550006"))
+        message = twilio.ledger.get(received.sid)
+        assert message is not None
+        message.sent_at = message.created_at = message.created_at - 300
+    reader = runtime.build(load({**environment, "MESSAGING_ERASURE_KEY": key}))
+    assert 2 == missed.find(reader)
+    reader.close()
+    consent.finish_overdue(db, timedelta(0))
+    expected = {OTHER: "opted_out"} | ({THEIRS: "opted_in"} if revived else {})
+    rows = db.execute("select phone, state from messaging.consent_events").fetchall()
+    assert sorted(expected.items()) == sorted(rows)
 
 
 def test_a_stop_that_is_being_carried_out_is_kept(

@@ -5,28 +5,17 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from messaging.errors import MessagingError
 from messaging.local.crowding.options import CrowdOptions
 from messaging.local.crowding.run import run
+from messaging.local.drill import perform
 from messaging.local.pacing.run import where
-from messaging.local.stopping import INTERRUPTED, stoppable
 
 _DEFAULTS = CrowdOptions()
 
 
 def main(arguments: Sequence[str]) -> int:
     """Returns 1 where not every text was sent once, or one was charged with a retry."""
-    with stoppable():
-        try:
-            found = run(_options(arguments), _say)
-        except KeyboardInterrupt:
-            _say("Stopped. Nothing of it runs any more.")
-            return INTERRUPTED
-        except MessagingError as error:
-            _say(str(error))
-            return 1
-    print("\n".join(found.sentences()))
-    return 0 if found.holds else 1
+    return perform(lambda say: run(_options(arguments), say))
 
 
 def _options(arguments: Sequence[str]) -> CrowdOptions:
@@ -55,10 +44,6 @@ _NUMBERS = {
     "workers": "worker processes",
     "admitted": "requests that Twilio takes at once",
 }
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

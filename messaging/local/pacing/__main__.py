@@ -5,27 +5,16 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from messaging.errors import MessagingError
+from messaging.local.drill import perform
 from messaging.local.pacing.options import PacingOptions
 from messaging.local.pacing.run import run, where
-from messaging.local.stopping import INTERRUPTED, stoppable
 
 _DEFAULTS = PacingOptions()
 
 
 def main(arguments: Sequence[str]) -> int:
     """Returns 1 where a window held more than its limit and one, or a text was sent twice."""
-    with stoppable():
-        try:
-            found = run(_options(arguments), _say)
-        except KeyboardInterrupt:
-            _say("Stopped. Nothing of it runs any more.")
-            return INTERRUPTED
-        except MessagingError as error:
-            _say(str(error))
-            return 1
-    print("\n".join(found.sentences()))
-    return 0 if found.holds else 1
+    return perform(lambda say: run(_options(arguments), say))
 
 
 def _options(arguments: Sequence[str]) -> PacingOptions:
@@ -70,10 +59,6 @@ _TIMES = {
     "trouble": "seconds of trouble",
     "every": "seconds from one kill to the next",
 }
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
