@@ -6,6 +6,7 @@ and 35 days ahead (its page on message scheduling, error 35114); we stay well wi
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from messaging import events
 from messaging.domain.answers import Canceling, Listed
@@ -18,12 +19,12 @@ from messaging.redis.throttle import Grant
 from messaging.rulebooks import Book
 from messaging.runtime import Runtime
 from messaging.steps import breaking
-from messaging.steps.claiming import with_standing
 from messaging.steps.learning import record
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
 from messaging.steps.slots import get_ready, slots_of, wait_for
+from messaging.steps.standing import standings
 
 SOONEST = timedelta(minutes=15)
 """Texts due sooner stay with us: a slow hand-over must never fall below Twilio's 300 seconds."""
@@ -70,10 +71,11 @@ def _claim(rt: Runtime, grant: Grant, book: Book) -> tuple[list[Claim], float]:
     wait_for(rt, grant)
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
-        found = jobs.claim_for_handover(
-            conn, SOONEST, LATEST, rt.settings.lease, grant.slots, rt.settings.lines.lined
+        said = partial(standings, conn, keyring=rt.settings.keyring)
+        lined = rt.settings.lines.lined
+        claimed = jobs.claim_for_handover(
+            conn, SOONEST, LATEST, rt.settings.lease, grant.slots, lined, said
         )
-        claimed = with_standing(conn, found, rt.settings.keyring)
     claims, withheld = sift(claimed, book.rules)
     rt.throttle.give_back(grant, grant.slots - len(claims))
     if withheld:

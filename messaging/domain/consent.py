@@ -35,10 +35,11 @@ def last_word(said: Iterable[Said], category: str) -> Consent | None:
 
     None where nothing was said.
     """
-    about = [one for one in said if one.category in (ALL, category)]
-    if not about:
-        return None
-    return max(about, key=_order).state
+    last = None
+    for one in said:
+        if one.category in (ALL, category) and (last is None or _order(last) < _order(one)):
+            last = one
+    return last.state if last else None
 
 
 def _order(said: Said) -> tuple[bool, int]:

@@ -10,7 +10,7 @@ from messaging.domain.hour_rules import STATE_OF_AREA
 from messaging.domain.job import Phone
 
 _REMEMBERED = 65_536
-"""Numbers of which the answer is kept: finding it takes some 60 µs."""
+"""Numbers of which the answer is kept: finding it takes 5 to 60 µs."""
 _UNKNOWN = "Etc/Unknown"
 _AMERICAN = "US"
 """Also of what begins with +1 and is no number of any of its countries, such as those for tests."""
@@ -22,8 +22,10 @@ def zones_of(phone: Phone) -> tuple[str, ...]:
 
     A mobile number tells its country, and a toll-free one often less: then there are many.
     """
-    number = _parsed(phone)
-    found = timezone.time_zones_for_number(number) if number else ()
+    found = numbering.zones_of(phone)
+    if found is None:
+        number = _parsed(phone)
+        found = timezone.time_zones_for_number(number) if number else ()
     return tuple(name for name in found if name != _UNKNOWN)
 
 

@@ -1,9 +1,9 @@
 """Quiet hours: whether a text may go out now, and when else it may. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache, reduce
+from functools import reduce
 from operator import and_
 
 from messaging.domain.category import Category
@@ -17,6 +17,9 @@ VERSION = 1
 """Of the rule: it changes where the same hours would let another text out, or another time come."""
 Rule = tuple[str, Hours]
 """What a rule is called in sentences, and what it allows."""
+_Asked = tuple[datetime, tuple[str, ...], tuple[str, ...], Category, bool]
+_REMEMBERED = 4096
+"""Answers that are kept: thousands for the same night are asked for in the same minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,9 @@ class QuietHours:
     holidays_by_law: bool = True
     resting: frozenset[Category] = frozenset()
     default_zone: str = "UTC"
+    _answers: dict[_Asked, "Quiet | None"] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def concern(self, category: Category, *, urgent: bool) -> bool:
         """Whether texts of a category ever wait: of most there is nothing to ask."""
@@ -68,11 +74,27 @@ class QuietHours:
 
     def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
         """Until when a text that would go out at `at` must wait, and why; None where it may go."""
-        rules = tuple(self._rules(recipient))
-        if not rules:
+        if not self.concern(recipient.category, urgent=recipient.urgent):
             return None
         # Windows begin and end with a minute, so all of one are alike.
-        return _wait(at.replace(second=0, microsecond=0), self._zones(recipient), rules)
+        minute = at.replace(second=0, microsecond=0)
+        places = self._places(recipient)
+        zones = self._zones(recipient)
+        asked = (minute, zones, places, recipient.category, recipient.urgent)
+        try:
+            return self._answers[asked]
+        except KeyError:
+            answer = _wait(minute, zones, tuple(self._rules(recipient, places)))
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
+        self._answers[asked] = answer
+        return answer
+
+    def _places(self, recipient: Recipient) -> tuple[str, ...]:
+        """Whose rules and holidays count, where any do."""
+        if self._keeps_law(recipient.category) or recipient.category in self.resting:
+            return places_of(recipient.phone)
+        return ()
 
     def _zones(self, recipient: Recipient) -> tuple[str, ...]:
         if recipient.time_zone and is_known(recipient.time_zone):
@@ -82,13 +104,13 @@ class QuietHours:
     def _keeps_law(self, category: Category) -> bool:
         return self.by_law and category is Category.MARKETING
 
-    def _rules(self, recipient: Recipient) -> Iterator[Rule]:
+    def _rules(self, recipient: Recipient, places: tuple[str, ...]) -> Iterator[Rule]:
         if recipient.category in self.own and not recipient.urgent:
             yield "quiet hours", self.own[recipient.category]
         if recipient.category in self.resting and not recipient.urgent:
-            yield "public holidays", Hours.without_holidays(*places_of(recipient.phone)[-1:])
+            yield "public holidays", Hours.without_holidays(*places[-1:])
         if self._keeps_law(recipient.category):
-            for place in places_of(recipient.phone):
+            for place in places:
                 if rule := RULES.get(place):
                     yield f"the hours of {rule.name}", self._hours_of(rule)
 
@@ -98,9 +120,9 @@ class QuietHours:
         return rule.hours & Hours.without_holidays(rule.place)
 
 
-@lru_cache(maxsize=4096)
 def _wait(at: datetime, names: tuple[str, ...], rules: tuple[Rule, ...]) -> Quiet | None:
-    """What a text waits for, remembered: thousands for the same night come in the same minute."""
+    if not rules:
+        return None
     hours = reduce(and_, (hours for _, hours in rules))
     until = None if hours.is_empty else allowed_at(at, map(zone, names), hours)
     if until is None:

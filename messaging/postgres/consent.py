@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from messaging.domain.consent import Consent, Said
 from messaging.domain.inbound import Inbound
 from messaging.domain.job import Phone, Sid
+from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -105,13 +106,14 @@ def standings(conn: Postgres, phones: Iterable[Phone]) -> Standings:
     """What these numbers said last; those that said nothing are missing."""
     said: dict[Phone, tuple[Said, ...]] = {}
     keys: list[str] = []
-    rows = conn.execute(query("consent", "standings"), {"phones": list(set(phones))})
+    values = {"phones": arrays.texts(list(set(phones)))}
+    rows = conn.execute(query("consent", "standings"), values).fetchall()
     for phone, category, state, event_id in rows:
         if not phone:
             keys.append(category)
             continue
         one = Said(category=category, state=Consent(state), event_id=event_id)
-        said[phone] = (*said.get(phone, ()), one)
+        said[phone] = (*said[phone], one) if phone in said else (one,)
     return Standings(said=said, keys=keys)
 
 

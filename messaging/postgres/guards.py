@@ -8,6 +8,7 @@ from decimal import Decimal
 from psycopg.rows import class_row
 
 from messaging.domain.job import JobId
+from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -89,7 +90,8 @@ def resume(conn: Postgres, scope: str, value: str, by: str | None) -> bool:
 
 def park(conn: Postgres, ids: Iterable[JobId]) -> set[JobId]:
     """Sets those of these jobs aside whose country or campaign is stopped; which they are."""
-    return {JobId(id) for (id,) in conn.execute(query("guards", "park"), {"ids": list(ids)})}
+    rows = conn.execute(query("guards", "park"), {"ids": arrays.ids(ids)}).fetchall()
+    return {JobId(id) for (id,) in rows}
 
 
 def kept_by_twilio(conn: Postgres) -> int:

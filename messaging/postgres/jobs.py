@@ -1,6 +1,6 @@
 """Jobs: one function for each named query of `sql/jobs.sql`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,14 +10,18 @@ from psycopg.rows import TupleRow
 
 from messaging.domain.caps import Caps
 from messaging.domain.category import Category
+from messaging.domain.consent import Said
 from messaging.domain.entries import Hint, Standing
 from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Status
 from messaging.domain.outcome import Outcome
+from messaging.postgres import arrays
 from messaging.postgres.caps import given
 from messaging.postgres.fast_json import rows_as_jsonb
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
+Standings = Callable[[Sequence[Phone]], Mapping[Phone, tuple[Said, ...]]]
+"""Asks what these numbers said last about being texted; those that said nothing are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Settling:
         """Written out, because `asdict` takes twenty times as long, for every text."""
         kept = outcome.status is Status.IN_DOUBT
         row: dict[str, object] = {
-            "job_id": str(outcome.job_id),
+            "job_id": outcome.job_id.hex,
             "attempt": outcome.attempt,
             "status": outcome.status,
             "due_in": outcome.due_in.total_seconds() if outcome.due_in is not None else None,
@@ -65,13 +69,19 @@ class Settling:
 
 
 def claim(
-    conn: Postgres, ids: Sequence[JobId], lease: timedelta, caps: Caps | None = None
+    conn: Postgres,
+    ids: Iterable[JobId],
+    lease: timedelta,
+    caps: Caps | None = None,
+    standings: Standings | None = None,
 ) -> list[Claim]:
     """Makes pending jobs ours to send; those of somebody else are not in the answer, nor those
-    that are stopped or for which the caps have no room."""
-    values = {"ids": list(ids), "lease": lease, "caps": given(caps)}
-    rows = conn.execute(query("jobs", "claim"), values)
-    return [_claim(*row) for row in rows]
+    that are stopped or for which the caps have no room.
+
+    `standings` is asked once they are ours.
+    """
+    values = {"ids": arrays.ids(ids), "lease": lease, "caps": given(caps)}
+    return _claims(conn.execute(query("jobs", "claim"), values).fetchall(), standings)
 
 
 def claim_for_handover(
@@ -81,12 +91,14 @@ def claim_for_handover(
     lease: timedelta,
     most: int,
     lined: Iterable[Category] | None = None,
+    standings: Standings | None = None,
 ) -> list[Claim]:
     """Makes scheduled jobs that Twilio can keep ours to hand over.
 
     `lined` are the categories whose first texts get the opt-out line, None where none does.
+    `standings` is asked once they are ours.
     """
-    rows = conn.execute(
+    found = conn.execute(
         query("jobs", "claim_for_handover"),
         {
             "soonest": soonest,
@@ -96,7 +108,7 @@ def claim_for_handover(
             "lined": _written(lined),
         },
     )
-    return [_claim(*row) for row in rows]
+    return _claims(found.fetchall(), standings)
 
 
 def standing(
@@ -111,8 +123,8 @@ def standing(
     Each counts as one segment, unless they are counted. `lined` are the categories whose first
     texts get the opt-out line, None where none does.
     """
-    values = {"ids": list(ids), "in_segments": in_segments, "lined": _written(lined)}
-    rows = conn.execute(query("jobs", "standing"), values)
+    values = {"ids": arrays.ids(ids), "in_segments": in_segments, "lined": _written(lined)}
+    rows = conn.execute(query("jobs", "standing"), values).fetchall()
     return {
         JobId(id): Standing(
             id=JobId(id),
@@ -129,7 +141,8 @@ def standing(
 
 def lock(conn: Postgres, ids: Iterable[JobId]) -> set[JobId]:
     """Locks jobs that nobody else has locked, until the end of the transaction; which these are."""
-    return {JobId(id) for (id,) in conn.execute(query("jobs", "lock"), {"ids": list(ids)})}
+    rows = conn.execute(query("jobs", "lock"), {"ids": arrays.ids(ids)}).fetchall()
+    return {JobId(id) for (id,) in rows}
 
 
 def settle(
@@ -147,7 +160,7 @@ def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
     """The same for several at once, no two of which may be about one job."""
     rows = [row for settling in settlings for row in settling.rows()]
     answer = conn.execute(query("jobs", "settle"), {"outcomes": rows_as_jsonb(rows)})
-    settled = {JobId(id) for (id,) in answer}
+    settled = {JobId(id) for (id,) in answer.fetchall()}
     unsent = [row for row in rows if row["status"] not in (Status.SENT, Status.IN_DOUBT)]
     if unsent:
         # What did not go out does not count against the caps.
@@ -194,7 +207,18 @@ def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:
     return int(row[0]) if row else 0
 
 
+def _claims(rows: Sequence[TupleRow], standings: Standings | None) -> list[Claim]:
+    """The claims in these rows, with what their recipients said."""
+    said = standings([Phone(row[_RECIPIENT]) for row in rows]) if rows and standings else {}
+    return [_claim(said.get(row[_RECIPIENT], ()), *row) for row in rows]
+
+
+_RECIPIENT = 2
+"""Which column of a claim it is."""
+
+
 def _claim(
+    said: tuple[Said, ...],
     id: UUID,
     attempt: int,
     recipient_phone: str,
@@ -226,6 +250,7 @@ def _claim(
         send_at=send_at,
         send_in=send_in,
         expires_in=expires_in,
+        said=said,
         category=Category(category) if category else Category.TRANSACTIONAL,
         time_zone=time_zone,
         claimed_at=claimed_at,

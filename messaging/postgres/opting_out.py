@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 from messaging.domain.category import Category
 from messaging.domain.job import JobId
 from messaging.domain.opt_out_line import Completed, FirstText
+from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -35,7 +36,7 @@ def first_texts(conn: Postgres, ids: Iterable[JobId]) -> list[FirstText]:
             template_language,
             languages,
             gsm7,
-        ) in conn.execute(query("jobs", "first_texts"), {"ids": list(ids)})
+        ) in conn.execute(query("jobs", "first_texts"), {"ids": arrays.ids(ids)}).fetchall()
     ]
 
 

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from messaging.domain.caps import Caps
 from messaging.domain.entries import Entry, Letter, entry_of
 from messaging.domain.job import JobId
+from messaging.postgres import arrays
 from messaging.postgres.caps import given
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
@@ -63,7 +64,7 @@ def lease(
     rows = conn.execute(
         query("queues", "lease"),
         {"queue": queue, "lease": seconds, "most": most, "caps": given(caps)},
-    )
+    ).fetchall()
     return [entry_of(msg_id, written) for msg_id, written in rows]
 
 
@@ -92,7 +93,7 @@ def release_all(conn: Postgres, queue: str) -> int:
 
 def delete(conn: Postgres, queue: str, msg_ids: Iterable[int]) -> None:
     """Removes entries for good."""
-    conn.execute(query("queues", "delete"), {"queue": queue, "msg_ids": list(msg_ids)})
+    conn.execute(query("queues", "delete"), {"queue": queue, "msg_ids": arrays.numbers(msg_ids)})
 
 
 def bury(conn: Postgres, queue: str, letter: Letter) -> None:

@@ -1,13 +1,10 @@
 """Claims jobs, in one statement with whoever claims at the same time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
-from messaging.domain.erasure import Keyring
 from messaging.domain.job import Claim, JobId
 from messaging.postgres import jobs
-from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 from messaging.steps.standing import standings
 
@@ -17,8 +14,13 @@ def claim(
 ) -> tuple[Sequence[Claim], float]:
     """The jobs that are ours to send now, and until when, on the monotonic clock.
 
-    Urgent ones go with urgent ones: a statement for thousands of others takes long. Raises what
-    the database raises where it is away; then nothing may be sent.
+    What their recipients said about being texted is asked in a statement of its own, after the
+    claim: it has a later snapshot, and whoever carries out a STOP waits for claims that began
+    before it was known (`optout.carry_out`). Where it cannot be known, nothing is claimed.
+
+    Urgent ones go with urgent ones: a statement for thousands of others takes long. Raises
+    Misconfigured for a key that is missing, and what the database raises where it is away; then
+    nothing may be sent.
     """
     company = rt.urgent_claims if urgent else rt.claims
     return company.join(ids, together=partial(_together, rt), alone=partial(_alone, rt))
@@ -40,20 +42,5 @@ def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:
     with rt.db.connection() as conn:
         # Once there is a connection: waiting for one must not use the time up.
         write_before = rt.monotonic() + rt.settings.send_deadline
-        claims = jobs.claim(conn, ids, rt.settings.lease, rt.settings.caps)
-        return with_standing(conn, claims, rt.settings.keyring), write_before
-
-
-def with_standing(conn: Postgres, claims: Sequence[Claim], keyring: Keyring) -> Sequence[Claim]:
-    """These claims, of this transaction, with what their recipients said about being texted.
-
-    In a statement of its own, after the claim: it has a later snapshot, and whoever carries out a
-    STOP waits for claims that began before it was known (`optout.carry_out`). Raises Misconfigured
-    where it cannot be known; then nothing is claimed.
-    """
-    if not claims:
-        return claims
-    said = standings(conn, [claim.recipient_phone for claim in claims], keyring)
-    if not said:
-        return claims
-    return [replace(claim, said=said.get(claim.recipient_phone, ())) for claim in claims]
+        said = partial(standings, conn, keyring=rt.settings.keyring)
+        return jobs.claim(conn, ids, rt.settings.lease, rt.settings.caps, said), write_before

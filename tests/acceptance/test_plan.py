@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -122,7 +123,9 @@ def test_what_a_plan_says_is_what_happens(ruled: Stack, tmp_path: Path) -> None:
     write(path)
     forbid(ruled)
     before = len(ruled.twilio.ledger.outbound)
+    began = time.monotonic()
     found = run(ruled, "plan", path, "--report", plan)["plan"]
+    print(f"planned {ROWS} rows in {time.monotonic() - began:.1f} s")
     handed_over = run(ruled, "enqueue", path, "--report", result)
     busy = "select 1 from message_jobs where status in ('pending', 'processing', 'retrying')"
     seconds = found["schedule"]["sending"]

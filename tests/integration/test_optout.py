@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 from psycopg import Connection
@@ -18,7 +19,7 @@ from messaging.local.simulator.rules import Kind, Rule
 from messaging.postgres import consent, jobs
 from messaging.runtime import Runtime
 from messaging.settings import load
-from messaging.steps.claiming import with_standing
+from messaging.steps.standing import standings
 from tests.integration.story import TO, insert, row, take, work
 from tests.integration.test_handover import later
 
@@ -105,7 +106,7 @@ def test_a_claim_that_did_not_know_of_the_stop_is_waited_for(
     take(rt)
     with psycopg.connect(database_url) as claiming:
         [claim] = jobs.claim(claiming, [JobId(id)], LEASE)
-        assert (claim,) == tuple(with_standing(claiming, [claim], Keyring())), "it knows of nothing"
+        assert not standings(claiming, [claim.recipient_phone], Keyring()), "it knows of nothing"
         begin(rt)
         horizon = consent.horizon(db)
         assert not consent.is_quiet(db, PHONE, horizon, LEASE)
@@ -122,7 +123,8 @@ def test_a_claim_that_began_before_the_first_commit_and_took_its_jobs_after_it_k
     with psycopg.connect(database_url) as claiming:
         claiming.execute("select 1")
         begin(rt)
-        [claim] = with_standing(claiming, jobs.claim(claiming, [JobId(id)], LEASE), Keyring())
+        said = partial(standings, claiming, keyring=Keyring())
+        [claim] = jobs.claim(claiming, [JobId(id)], LEASE, standings=said)
         assert claim.said
 
 

@@ -7,9 +7,9 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, timezone
 
-from messaging.domain.numbering import home_of, is_in_use
+from messaging.domain.numbering import home_of, is_in_use, zones_of
 
 KINDS = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip",
@@ -63,6 +63,22 @@ def test_the_country_is_the_packages_own_for_numbers_of_all_and_their_neighbours
             assert home.of_code == COUNTRY_CODE_TO_REGION_CODE[number.country_code or 0][0]
     assert min(told.values()) > 500
     assert told["judged"] > 5000
+
+
+def test_the_time_zones_are_the_packages_own_for_numbers_of_all_and_their_neighbours() -> None:
+    dice = Random(3)
+    told = dict.fromkeys(("some", "none", "not judged"), 0)
+    for example in examples():
+        for phone in [example, *(neighbour(example, dice) for _ in range(10))]:
+            zones = zones_of(phone)
+            if zones is None:
+                told["not judged"] += 1
+                continue
+            told["some" if zones else "none"] += 1
+            found = timezone.time_zones_for_number(phonenumbers.parse(phone))
+            assert zones == tuple(name for name in found if name != timezone.UNKNOWN_TIMEZONE)
+    assert min(told.values()) > 500
+    assert told["some"] > 5000
 
 
 def neighbour(phone: str, dice: Random) -> str:

@@ -86,7 +86,7 @@ select
   end
   and not messaging.had_opt_out_line(recipient_phone) as may_need_line
 from public.message_jobs as j
-where id = any(%(ids)s)
+where id = any(%(ids)s::uuid[])
 
 -- name: unprepared
 -- The jobs that came as bare rows: number as written, nothing rendered. Of a template, the version
@@ -110,7 +110,7 @@ left join public.message_templates as t on t.id = j.template_id
 left join messaging.template_versions as v
   on v.template_id = j.template_id and v.version = j.template_version
 where
-  j.id = any(%(ids)s)
+  j.id = any(%(ids)s::uuid[])
   and j.status in ('pending', 'scheduled')
   and j.prepared_at is null
 
@@ -297,7 +297,7 @@ from messaging.enqueue_prepared(
 -- The versions that these templates have now.
 select id, version
 from public.message_templates
-where id = any(%(ids)s)
+where id = any(%(ids)s::uuid[])
 
 -- name: correct_versions
 -- Writes down which versions new jobs are made of, where their templates were saved meanwhile.
