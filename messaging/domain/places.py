@@ -8,17 +8,17 @@ from phonenumbers import NumberParseException, timezone
 from messaging.domain import numbering
 from messaging.domain.hour_rules import STATE_OF_AREA
 from messaging.domain.job import Phone
+from messaging.domain.zones import is_known
 
 _REMEMBERED = 65_536
 """Numbers of which the answer is kept: finding it takes 5 to 60 µs."""
-_UNKNOWN = "Etc/Unknown"
 _AMERICAN = "US"
 """Also of what begins with +1 and is no number of any of its countries, such as those for tests."""
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def zones_of(phone: Phone) -> tuple[str, ...]:
-    """The names of all time zones in which this number may be; none where that is not known.
+    """The names of all zones that we know in which this number may be; maybe none.
 
     A mobile number tells its country, and a toll-free one often less: then there are many.
     """
@@ -26,7 +26,7 @@ def zones_of(phone: Phone) -> tuple[str, ...]:
     if found is None:
         number = _parsed(phone)
         found = timezone.time_zones_for_number(number) if number else ()
-    return tuple(name for name in found if name != _UNKNOWN)
+    return tuple(filter(is_known, found))
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -74,8 +74,6 @@ class QuietHours:
 
     def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
         """Until when a text that would go out at `at` must wait, and why; None where it may go."""
-        if not self.concern(recipient.category, urgent=recipient.urgent):
-            return None
         # Windows begin and end with a minute, so all of one are alike.
         minute = at.replace(second=0, microsecond=0)
         places = self._places(recipient)
@@ -99,7 +97,7 @@ class QuietHours:
     def _zones(self, recipient: Recipient) -> tuple[str, ...]:
         if recipient.time_zone and is_known(recipient.time_zone):
             return (recipient.time_zone,)
-        return tuple(filter(is_known, zones_of(recipient.phone))) or (self.default_zone,)
+        return zones_of(recipient.phone) or (self.default_zone,)
 
     def _keeps_law(self, category: Category) -> bool:
         return self.by_law and category is Category.MARKETING

@@ -1,27 +1,24 @@
 """Jobs: one function for each named query of `sql/jobs.sql`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from messaging.domain.caps import Caps
 from messaging.domain.category import Category
-from messaging.domain.consent import Said
 from messaging.domain.entries import Hint, Standing
-from messaging.domain.job import Claim, InDoubtPolicy, JobId, Phone, Status
+from messaging.domain.job import Claim, JobId, Status
 from messaging.domain.outcome import Outcome
 from messaging.postgres import arrays
 from messaging.postgres.caps import given
+from messaging.postgres.claims import Standings, claims
 from messaging.postgres.fast_json import rows_as_jsonb
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
-Standings = Callable[[Sequence[Phone]], Mapping[Phone, tuple[Said, ...]]]
-"""Asks what these numbers said last about being texted; those that said nothing are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +78,7 @@ def claim(
     `standings` is asked once they are ours.
     """
     values = {"ids": arrays.ids(ids), "lease": lease, "caps": given(caps)}
-    return _claims(conn.execute(query("jobs", "claim"), values).fetchall(), standings)
+    return claims(conn.execute(query("jobs", "claim"), values).fetchall(), standings)
 
 
 def claim_for_handover(
@@ -108,7 +105,7 @@ def claim_for_handover(
             "lined": _written(lined),
         },
     )
-    return _claims(found.fetchall(), standings)
+    return claims(found.fetchall(), standings)
 
 
 def standing(
@@ -205,55 +202,3 @@ def _written(categories: Iterable[Category] | None) -> list[str] | None:
 def _number(conn: Postgres, name: str, values: Mapping[str, object]) -> int:
     row = conn.execute(query("jobs", name), values).fetchone()
     return int(row[0]) if row else 0
-
-
-def _claims(rows: Sequence[TupleRow], standings: Standings | None) -> list[Claim]:
-    """The claims in these rows, with what their recipients said."""
-    said = standings([Phone(row[_RECIPIENT]) for row in rows]) if rows and standings else {}
-    return [_claim(said.get(row[_RECIPIENT], ()), *row) for row in rows]
-
-
-_RECIPIENT = 2
-"""Which column of a claim it is."""
-
-
-def _claim(
-    said: tuple[Said, ...],
-    id: UUID,
-    attempt: int,
-    recipient_phone: str,
-    message_content: str,
-    media_urls: Sequence[str],
-    retry_count: int,
-    max_retries: int,
-    in_doubt_policy: str | None,
-    doubt_resends: int,
-    send_at: datetime | None,
-    send_in: timedelta | None,
-    expires_in: timedelta | None,
-    category: str | None,
-    time_zone: str | None,
-    claimed_at: datetime,
-    urgent: bool,
-    dead_code: int | None,
-) -> Claim:
-    return Claim(
-        id=JobId(id),
-        attempt=attempt,
-        recipient_phone=Phone(recipient_phone),
-        message_content=message_content,
-        media_urls=tuple(media_urls),
-        retry_count=retry_count,
-        max_retries=max_retries,
-        in_doubt_policy=InDoubtPolicy(in_doubt_policy) if in_doubt_policy else None,
-        doubt_resends=doubt_resends,
-        send_at=send_at,
-        send_in=send_in,
-        expires_in=expires_in,
-        said=said,
-        category=Category(category) if category else Category.TRANSACTIONAL,
-        time_zone=time_zone,
-        claimed_at=claimed_at,
-        urgent=urgent,
-        dead_code=dead_code,
-    )

@@ -84,7 +84,13 @@ select
         and (t.opt_out_line is not null or coalesce(j.category, t.category) = any(%(lined)s))
     )
   end
-  and not messaging.had_opt_out_line(recipient_phone) as may_need_line
+  -- Not `exists`, which may be answered by reading every text that ever had the line.
+  and (
+    select true
+    from messaging.informed_numbers as informed
+    where informed.phone = j.recipient_phone
+    limit 1
+  ) is null as may_need_line
 from public.message_jobs as j
 where id = any(%(ids)s::uuid[])
 

@@ -19,7 +19,12 @@ select
   ) as stop,
   dead.error_code as dead_code,
   dead.until as dead_until,
-  messaging.had_opt_out_line((given.draft).recipient_phone) as had_line,
+  (
+    select true
+    from messaging.informed_numbers as informed
+    where informed.phone = (given.draft).recipient_phone
+    limit 1
+  ) is not null as had_line,
   found.opt_out_line::text as template_line,
   coalesce(
     (given.draft).template_vars ->> 'language', found.template_vars ->> 'language'
