@@ -31,6 +31,7 @@ from messaging.steps.learning import record
 from tests.integration.dumps import dump, holding
 from tests.integration.story import in_doubt, insert, kinds, row, take, work
 from tests.integration.test_handover import later
+from tests.integration.test_quiet_hours import zone_at
 
 Database = Connection[TupleRow]
 THEIRS = Phone("+14155552671")
@@ -364,7 +365,7 @@ def test_the_later_word_on_each_category_counts_as_before(
     say(db, Consent.OPTED_OUT)
     say(db, Consent.OPTED_IN, "transactional")
     erase(rt)
-    id = theirs(db, category=category)
+    id = theirs(db, category=category, time_zone=zone_at(db, 12))  # marketing waits at night
     work(rt)
     assert expected == row(db, id).status
 
