@@ -4,9 +4,10 @@ An option: the record of what is scheduled stays here. Twilio keeps a text betwe
 and 35 days ahead (its page on message scheduling, error 35114); we stay well within both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 
 from messaging import events
 from messaging.domain.answers import Canceling, Listed
@@ -107,8 +108,8 @@ def take_back(rt: Runtime) -> int:
         with rt.db.connection() as conn:
             wanted = kept.recall_due(conn, _LEASE)
         answers = rt.twilio.cancel([recall.twilio_sid for recall in wanted])
-        for recall, answer in zip(wanted, answers, strict=True):
-            taken += _took_back(rt, recall, answer)
+        _note(rt, dict(zip(wanted, answers, strict=True)))
+        taken += answers.count(Canceling.CANCELED)
         if Canceling.CANCELED not in answers:
             break  # none is left, or Twilio answers none
     return taken
@@ -121,18 +122,19 @@ def follow(rt: Runtime) -> int:
     return sum(_follow_one(rt, *job) for job in rt.while_there_is_time(silent, _RUN))
 
 
-def _took_back(rt: Runtime, recall: Recall, answer: Canceling) -> bool:
-    match answer:
-        case Canceling.CANCELED:
-            with rt.db.connection() as conn:
-                kept.recalled(conn, recall)
-        case Canceling.TOO_LATE:
-            with rt.db.connection() as conn:
-                kept.recall_too_late(conn, recall, _LOOK_AGAIN)
-        case Canceling.UNANSWERED:
-            pass
-    events.job_recalled(job_id=recall.id, result=answer)
-    return answer is Canceling.CANCELED
+def _note(rt: Runtime, answers: Mapping[Recall, Canceling]) -> None:
+    """Writes what Twilio said, in one commit: a STOP may end hundreds of texts."""
+    with rt.db.connection() as conn:
+        for recall in sorted(answers, key=attrgetter("id")):  # as everybody locks them
+            match answers[recall]:
+                case Canceling.CANCELED:
+                    kept.recalled(conn, recall)
+                case Canceling.TOO_LATE:
+                    kept.recall_too_late(conn, recall, _LOOK_AGAIN)
+                case Canceling.UNANSWERED:
+                    pass
+    for recall, answer in answers.items():
+        events.job_recalled(job_id=recall.id, result=answer)
 
 
 def _follow_one(rt: Runtime, job_id: JobId, sid: Sid) -> bool:
