@@ -74,6 +74,8 @@ class QuietHours:
 
     def wait(self, recipient: Recipient, at: datetime) -> Quiet | None:
         """Until when a text that would go out at `at` must wait, and why; None where it may go."""
+        if not self.concern(recipient.category, urgent=recipient.urgent):
+            return None  # and the number need not be looked at
         # Windows begin and end with a minute, so all of one are alike.
         minute = at.replace(second=0, microsecond=0)
         places = self._places(recipient)

@@ -29,7 +29,7 @@ def numbers(values: Iterable[int]) -> str:
 
 
 def ids(values: Iterable[UUID]) -> str:
-    """The literal of an array of ids, in a fifth of the time that a list of them takes."""
+    """The literal of an array of ids, in a sixth of the time that a list of them takes."""
     return "{" + ",".join([value.hex for value in values]) + "}"
 
 

@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from messaging.domain.draft import Prepared
 from messaging.domain.job import JobId, Lane
+from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -38,7 +39,7 @@ class Unprepared:
 def unprepared(conn: Postgres, ids: Sequence[JobId]) -> list[Unprepared]:
     """Those of these jobs that still have to be prepared, with their templates."""
     with conn.cursor(row_factory=class_row(Unprepared)) as cursor:
-        return cursor.execute(query("jobs", "unprepared"), {"ids": list(ids)}).fetchall()
+        return cursor.execute(query("jobs", "unprepared"), {"ids": arrays.ids(ids)}).fetchall()
 
 
 def unprepared_soon(

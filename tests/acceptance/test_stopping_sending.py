@@ -12,6 +12,8 @@ from tests.stack.batch import FULL_SIZE, Batch, drafts, size
 from tests.stack.stack import Stack
 
 TEXTS = size(400, 8000)
+FLOWING = size(40, 4000)
+"""Texts that have come when it is stopped."""
 PARTS = 3
 """How often it is stopped, and resumed."""
 TRIES = 8
@@ -29,8 +31,10 @@ def test_texts_that_are_stopped_in_full_flow_stop_and_go_out_once_when_they_are_
             calm.start_task("messaging.promote")
             calm.wait_until(partial(_is_promoted, batch))
             assert len(stopped) == len(batch.accepted())
-            print(f"part {part}: {len(stopped)} texts, {_pace(batch, began)} in the last second, ")
-            print(f"the last {_late(batch, began):.3f} s after the stop")
+            print(
+                f"part {part}: {len(stopped)} texts, {_pace(batch, began)} in the last second, "
+                f"the last {_late(batch, began):.3f} s after the stop"
+            )
             if FULL_SIZE:  # nothing else keeps the machine busy then
                 assert _late(batch, began) <= 1.0
             assert guards.resume(conn, "all", "", "ann")
@@ -41,7 +45,7 @@ def _stopped_in_full_flow(stack: Stack, conn: Postgres, part: int) -> tuple[Batc
     """A batch of which some have come and others not, and when it was stopped."""
     for attempt in range(TRIES):
         batch = Batch.of(stack, drafts(TEXTS, f"Stopped in full flow {part}, {attempt}"))
-        stack.wait_until(partial(_has_come, batch, TEXTS // size(10, 2)))
+        stack.wait_until(partial(_has_come, batch, FLOWING))
         began = time.time()
         assert guards.stop(conn, "all", "", "a test", "ann")
         stack.wait_until(partial(_is_settled, batch))

@@ -51,6 +51,14 @@ def test_marketing_keeps_the_strictest_rule_of_its_place(
     assert expected == (wait.until if wait else None)
 
 
+def test_a_number_is_not_looked_at_where_its_texts_never_wait() -> None:
+    zones_of.cache_clear()
+    assert RULED.wait(Recipient(phone=Phone(AUSTIN)), SUNDAY) is None
+    assert 0 == zones_of.cache_info().misses
+    RULED.wait(marketing(AUSTIN), SUNDAY)
+    assert 1 == zones_of.cache_info().misses
+
+
 @pytest.mark.parametrize("phone", [TOLL_FREE, RUSSIAN, AUSTRALIAN])
 def test_a_number_with_many_zones_waits_for_the_time_that_suits_all(phone: str) -> None:
     names = zones_of(Phone(phone))

@@ -303,7 +303,7 @@ from messaging.enqueue_prepared(
 -- The versions that these templates have now.
 select id, version
 from public.message_templates
-where id = any(%(ids)s::uuid[])
+where id = any(%(ids)s)
 
 -- name: correct_versions
 -- Writes down which versions new jobs are made of, where their templates were saved meanwhile.
