@@ -196,7 +196,7 @@ class WorkSettings(BaseModel):
         description="Celery tasks that may wait in a lane's queue; the backlog stays in Postgres.",
     )
     chunk: int = Field(
-        200,
+        100,
         ge=1,
         le=500,
         validation_alias=named("MESSAGING_CHUNK"),
