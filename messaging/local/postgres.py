@@ -109,6 +109,10 @@ class EmbeddedPostgres(Server):
             found = connection.execute("show data_directory").fetchone()
         return found is not None and Path(found[0]).samefile(place.path / "cluster")
 
+    def _failed_for_remains(self) -> bool:
+        # Postgres's own words. Its processes outlive a postmaster that was killed by a moment.
+        return "pre-existing shared memory block" in self._last_words()
+
     def _have_database(self, connection: psycopg.Connection[tuple[str, ...]]) -> None:
         query = "select datname from pg_database where datname = %s"
         if connection.execute(query, [_NAME]).fetchone() is None:

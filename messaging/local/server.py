@@ -16,7 +16,7 @@ from messaging.local.process import Process, Program, wait_until
 _START_LIMIT = 30.0
 _STOP_LIMIT = 10.0
 _TRIES = 5
-"""Ports that are tried: somebody may take a free one before the server does."""
+"""How often it is started: somebody may take a free port before the server does."""
 
 
 class Server(ABC):
@@ -137,7 +137,7 @@ class Server(ABC):
                 secret.write_private(self.folder / "port", f"{port}\n")
                 return
             self._process.kill()
-            if is_free(port):  # so the port was not what it failed for
+            if is_free(port) and not self._failed_for_remains():  # nor was it the port
                 break
         raise Unreachable(f"{self.name} did not start in {self.folder}:\n{self._last_words()}")
 
@@ -151,6 +151,10 @@ class Server(ABC):
             return process.exit_code() is not None or self._is_ready(process, place, port)
 
         return wait_until(is_decided, limit=_START_LIMIT) and process.exit_code() is None
+
+    def _failed_for_remains(self) -> bool:
+        """Whether what is left of a server that was killed was in the way; it goes by itself."""
+        return False
 
     def _choose_port(self) -> int:
         last = self._last_port()

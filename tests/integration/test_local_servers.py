@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import LiteralString
@@ -165,6 +166,28 @@ def test_postgres_recovers_from_kill_9(folder: Path) -> None:
     server.stop()
     with server:
         assert value_of(server, "select answer from survivor") == 42
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds children in /proc")
+def test_postgres_waits_for_what_is_left_of_one_that_was_killed(folder: Path) -> None:
+    server = new_postgres(folder).start()
+    child = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+    os.kill(child, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGKILL)
+    assert wait_until(lambda: server.exit_code() is not None, limit=10)
+    server.stop()
+    log = server.folder / "server.log"
+
+    def let_it_go() -> bool:
+        was_in_the_way = wait_until(lambda: "pre-existing shared" in log.read_text(), limit=20)
+        os.kill(child, signal.SIGCONT)
+        return was_in_the_way
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(let_it_go)
+        with server:
+            assert value_of(server, "select 1") == 1
+        assert going.result()
 
 
 def test_a_process_id_left_behind_is_not_believed(folder: Path, valkey: Server) -> None:
