@@ -129,6 +129,7 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
         "growth: to the request, p99, few rows",
         "storage: claim 1,000, 500 rows",
         "storage: CPU a message, deleting",
+        "rules: messages a second, every rule to default",
         "memory: Postgres, growth",
         "scaling: messages a second, 2 workers",
     } <= set(names)

@@ -177,7 +177,9 @@ def test_figures_are_shown_with_their_units(value: float, unit: str, expected: s
 
 
 def test_what_takes_minutes_is_measured_on_demand_only() -> None:
-    assert {"growth", "storage", "memory", "scaling"} == set(PARTS) - set(BenchOptions().only)
+    assert {"growth", "storage", "rules", "memory", "scaling"} == set(PARTS) - set(
+        BenchOptions().only
+    )
 
 
 def test_parts_are_chosen_by_name() -> None:

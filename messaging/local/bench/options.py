@@ -8,7 +8,7 @@ from messaging.errors import Refused
 
 USUAL = ("sending", "latency", "enqueue", "receipts", "idle", "promotion")
 """What is measured unless something else is asked for."""
-PARTS = (*USUAL, "growth", "storage", "memory", "scaling")
+PARTS = (*USUAL, "growth", "storage", "rules", "memory", "scaling")
 """What can be measured, in the order of the table."""
 COMPARED = frozenset({"sending", "latency"})
 """Those of them in which others take part."""

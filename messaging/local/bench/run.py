@@ -1,7 +1,7 @@
 """`messaging bench`: the story of one measurement."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from messaging.local.bench import (
     promotion,
     receipts,
     report,
+    rules,
     scaling,
     sending,
     storage,
@@ -36,7 +37,7 @@ from messaging.local.bench.nodejs import Node
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
-from messaging.local.bench.site import Site
+from messaging.local.bench.site import DEFAULT, Site
 from messaging.local.stopping import INTERRUPTED, stoppable
 from messaging.local.throwaway import new_folder
 from messaging.postgres.figures import versions
@@ -162,12 +163,16 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
     if "storage" in options.only:
         with _new_place(options) as site:
             figures += storage.measure(site, options, say)
+    if "rules" in options.only:
+        every_rule = rules.every_rule(datetime.now(UTC))
+        with _new_place(options) as plain, _new_place(options, every_rule) as ruled:
+            figures += rules.measure(plain, ruled, options, say)
     return figures
 
 
 @contextmanager
-def _new_place(options: BenchOptions) -> Iterator[Site]:
-    with new_folder("bench") as folder, Site(folder, options.latency) as site:
+def _new_place(options: BenchOptions, settings: Mapping[str, str] = DEFAULT) -> Iterator[Site]:
+    with new_folder("bench") as folder, Site(folder, options.latency, settings) as site:
         yield site
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg import Connection
@@ -34,6 +35,8 @@ TUNING = (
     "WORKER_CONCURRENCY",
 )
 """What a measurement takes from its own environment: nothing that leads to somebody's data."""
+DEFAULT: Mapping[str, str] = MappingProxyType({})
+"""No settings but those that everybody has."""
 _LOOK = 0.05
 """Seconds between two looks at a condition: each costs the database something."""
 _START_LIMIT = 60.0
@@ -43,9 +46,13 @@ _LAST_WORDS = 1500
 class Site(Opened):
     """Use it with `with`: what it starts ends with the block, in whatever way that ends."""
 
-    def __init__(self, folder: Path, latency: timedelta) -> None:
-        """Nothing starts yet. `latency` is how long the simulated Twilio thinks."""
+    def __init__(
+        self, folder: Path, latency: timedelta, settings: Mapping[str, str] = DEFAULT
+    ) -> None:
+        """Nothing starts yet. `latency` is how long the simulated Twilio thinks; `settings` are
+        those of every process that differ from their defaults."""
         self._folder = folder
+        self._more = settings
         super().__init__()
         self._processes: dict[str, Process] = {}
         self.latency = latency
@@ -58,6 +65,7 @@ class Site(Opened):
         return {
             **alone.variables,
             **tuned(),
+            **self._more,
             "PATH": os.defpath,
             "HOME": str(self._folder),
             "LC_ALL": "C.UTF-8",
