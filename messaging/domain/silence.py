@@ -15,7 +15,7 @@ _STEPS_A_SECOND = 10
 _STEPS = 10 * _STEPS_A_SECOND + 1
 _REMEMBERED = 500
 """Answers; from then on the older ones count half. Ten slow ones among them must show."""
-_TIMES = 5
+_TIMES = 4
 """So many times what an answer usually takes is no answer's time."""
 
 
