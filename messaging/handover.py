@@ -123,16 +123,16 @@ def follow(rt: Runtime) -> int:
 
 
 def _note(rt: Runtime, answers: Mapping[Recall, Canceling]) -> None:
-    """Writes what Twilio said, in one commit: a STOP may end hundreds of texts."""
-    with rt.db.connection() as conn:
-        for recall in sorted(answers, key=attrgetter("id")):  # as everybody locks them
-            match answers[recall]:
-                case Canceling.CANCELED:
-                    kept.recalled(conn, recall)
-                case Canceling.TOO_LATE:
-                    kept.recall_too_late(conn, recall, _LOOK_AGAIN)
-                case Canceling.UNANSWERED:
-                    pass
+    """Writes what Twilio said, in a commit for each answer: a STOP may end hundreds of texts."""
+    ordered = sorted(answers, key=attrgetter("id"))  # as everybody locks them
+    dropped = [recall for recall in ordered if answers[recall] is Canceling.CANCELED]
+    too_late = [recall for recall in ordered if answers[recall] is Canceling.TOO_LATE]
+    if dropped:
+        with rt.db.connection() as conn:
+            kept.recalled(conn, dropped)
+    if too_late:
+        with rt.db.connection() as conn:
+            kept.recall_too_late(conn, too_late, _LOOK_AGAIN)
     for recall, answer in answers.items():
         events.job_recalled(job_id=recall.id, result=answer)
 

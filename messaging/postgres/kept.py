@@ -1,7 +1,9 @@
 """Texts that Twilio keeps for later: one function for each named query of `sql/kept.sql`."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
@@ -19,27 +21,32 @@ class Recall:
     recall: str
 
 
-def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
-    """Takes texts that are wanted back from Twilio's scheduling."""
+def recall_due(conn: Postgres, lease: timedelta, most: int = 300) -> list[Recall]:
+    """Takes texts that are wanted back from Twilio's scheduling, at most so many."""
     with conn.cursor(row_factory=class_row(Recall)) as cursor:
-        return cursor.execute(query("kept", "recall_due"), {"lease": lease}).fetchall()
+        values = {"lease": lease, "most": most}
+        return cursor.execute(query("kept", "recall_due"), values).fetchall()
 
 
-def recalled(conn: Postgres, recall: Recall) -> JobId | None:
-    """Notes that Twilio dropped the text; None where a receipt said otherwise first."""
-    row = conn.execute(
-        query("kept", "recalled"), {"id": recall.id, "sid": recall.twilio_sid}
-    ).fetchone()
-    return JobId(row[0]) if row else None
+def recalled(conn: Postgres, recalls: Iterable[Recall]) -> set[JobId]:
+    """Notes that Twilio dropped these; those of which a receipt said otherwise first are missing.
+
+    In one round trip.
+    """
+    return _noted(
+        conn,
+        query("kept", "recalled"),
+        [{"id": recall.id, "sid": recall.twilio_sid} for recall in recalls],
+    )
 
 
-def recall_too_late(conn: Postgres, recall: Recall, wait: timedelta) -> JobId | None:
-    """Notes that Twilio has begun to send the text; None where that is known."""
-    row = conn.execute(
+def recall_too_late(conn: Postgres, recalls: Iterable[Recall], wait: timedelta) -> set[JobId]:
+    """Notes that Twilio has begun to send these; those of which that is known are missing."""
+    return _noted(
+        conn,
         query("kept", "recall_too_late"),
-        {"id": recall.id, "sid": recall.twilio_sid, "wait": wait},
-    ).fetchone()
-    return JobId(row[0]) if row else None
+        [{"id": recall.id, "sid": recall.twilio_sid, "wait": wait} for recall in recalls],
+    )
 
 
 def handover_due(conn: Postgres, lease: timedelta) -> list[tuple[JobId, Sid]]:
@@ -54,3 +61,12 @@ def gone_at_twilio(conn: Postgres, id: JobId, sid: Sid) -> JobId | None:
     """Fails a job whose text was deleted at Twilio; None where a receipt said otherwise first."""
     row = conn.execute(query("kept", "gone_at_twilio"), {"id": id, "sid": sid}).fetchone()
     return JobId(row[0]) if row else None
+
+
+def _noted(
+    conn: Postgres, statement: LiteralString, values: Sequence[Mapping[str, object]]
+) -> set[JobId]:
+    """The jobs that the statement returned, executed with each of these."""
+    with conn.cursor() as cursor:
+        cursor.executemany(statement, values, returning=True)
+        return {JobId(id) for results in cursor.results() for (id,) in results}

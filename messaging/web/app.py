@@ -55,6 +55,8 @@ def build(settings: Settings) -> FastAPI:
             rt, ["web"], called(f"web-{settings.port}"), _answers(asyncio.get_running_loop())
         )
         heart.start()
+        # A STOP that reaches texts which Twilio keeps must not wait until its client is imported.
+        await asyncio.to_thread(rt.twilio.ready, 0)
         yield
         rt.stopping.set()
         await asyncio.to_thread(heart.stop)

@@ -191,5 +191,5 @@ def test_a_slow_take_back_does_not_touch_a_newer_handover(
     handover.hand_over(rt)
     db.execute("select messaging.reschedule(%s, now() + interval '4 hours')", [id])
     with rt.db.connection() as conn:
-        assert kept.recalled(conn, slow) is None
+        assert kept.recalled(conn, [slow]) == set()
     assert row(db, id).twilio_sid is not None

@@ -66,5 +66,5 @@ def test_a_receipt_that_it_went_out_still_settles_the_job(db: Database) -> None:
 def test_a_recall_that_comes_after_the_receipt_leaves_the_sent_job_alone(db: Database) -> None:
     id = JobId(force(db, "sent", twilio_sid=SID, recall="cancel", due_at=None))
     late = Recall(id=id, twilio_sid=Sid(SID), recall="cancel")
-    assert None is kept.recall_too_late(db, late, timedelta(minutes=5))
+    assert set() == kept.recall_too_late(db, [late], timedelta(minutes=5))
     assert one(db, "select due_at is null from message_jobs where id = %s", id)

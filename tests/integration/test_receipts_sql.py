@@ -263,7 +263,7 @@ def test_a_text_that_was_wanted_back_for_another_time_is_ours_again(db: Database
 def test_a_text_that_was_taken_back_is_not_ended_by_twilios_word_for_it(db: Database) -> None:
     id = handed_over(db, "reschedule")
     (wanted,) = kept.recall_due(db, timedelta(seconds=30))
-    assert id == kept.recalled(db, wanted)
+    assert {id} == kept.recalled(db, [wanted])
     before = delivery(db, id)
     record(db, receipt("canceled", id))
     record(db, receipt("canceled", id))

@@ -1,5 +1,5 @@
 -- name: recall_due
--- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s.
+-- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s, at most so many.
 with due as materialized (
   select id
   from public.message_jobs
@@ -8,7 +8,7 @@ with due as materialized (
     and handed_over_at is not null
     and due_at <= statement_timestamp()
   order by due_at
-  limit 100
+  limit %(most)s
   for update skip locked
 )
 update public.message_jobs as j
