@@ -62,10 +62,7 @@ def build(settings: Settings) -> FastAPI:
         await asyncio.to_thread(heart.stop)
         await asyncio.to_thread(webhook.close)
         rt.close()
-        for flusher in flushers:
-            flusher.cancel()
-            with suppress(asyncio.CancelledError):
-                await flusher
+        await _cancel(flushers)
         await redis.aclose()
         await pool.close()
 
@@ -78,6 +75,13 @@ def build(settings: Settings) -> FastAPI:
     app.add_route("/readyz", _ready(pool, redis, breakers), methods=["GET"])
     app.add_route("/metrics", _metrics(meters, Scrape(settings), redis, breakers), methods=["GET"])
     return app
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
