@@ -203,9 +203,9 @@ def number_stopped(*, messages: int) -> None:
     _log.info("number_stopped", messages=messages)
 
 
-def callback_refused(*, reason: str) -> None:
-    """A webhook was not signed by Twilio, or was no callback."""
-    _log.warning("callback_refused", reason=reason)
+def refused(*, what: Literal["callback", "client"], reason: str, times: int) -> None:
+    """Webhooks that Twilio did not sign, or connections for what came: so many since last told."""
+    _log.warning(f"{what}_refused", reason=reason, times=times)
 
 
 def infrastructure_lost(*, part: Part, reason: str) -> None:
