@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from messaging.addressing import masking
 from messaging.repetition import Once
 from messaging.settings import Settings
 
@@ -32,6 +33,7 @@ def configure(settings: Settings) -> None:
         if for_people
         else structlog.processors.JSONRenderer()
     )
+    renderer = masking(renderer)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
