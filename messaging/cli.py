@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from messaging.addressing import masked
 from messaging.commands.doors import (
     changing,
     consent,
@@ -125,7 +126,7 @@ def _usage(error: TyperException) -> str:
 def _say(words: Sequence[str], sentence: str, code: ExitCode) -> ExitCode:
     from messaging.commands.screen import Screen
 
-    Screen(json="--json" in words).error(sentence, code)
+    Screen(json="--json" in words).error(masked(sentence), code)
     return code
 
 

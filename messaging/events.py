@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from messaging.addressing import masking
 from messaging.repetition import Once
 from messaging.settings import Settings
 
@@ -32,6 +33,7 @@ def configure(settings: Settings) -> None:
         if for_people
         else structlog.processors.JSONRenderer()
     )
+    renderer = masking(renderer)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
@@ -203,9 +205,9 @@ def number_stopped(*, messages: int) -> None:
     _log.info("number_stopped", messages=messages)
 
 
-def callback_refused(*, reason: str) -> None:
-    """A webhook was not signed by Twilio, or was no callback."""
-    _log.warning("callback_refused", reason=reason)
+def refused(*, what: Literal["callback", "client"], reason: str, times: int) -> None:
+    """Webhooks that Twilio did not sign, or connections for what came: so many since last told."""
+    _log.warning(f"{what}_refused", reason=reason, times=times)
 
 
 def infrastructure_lost(*, part: Part, reason: str) -> None:

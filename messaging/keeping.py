@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from messaging.setting_groups import named
+from messaging.setting_groups import PostgresUrl, named
 
 Days = Annotated[int, Field(ge=0, le=36_500)]
 _SHORTEST = 7
@@ -16,7 +16,7 @@ _SHORTEST = 7
 class ReplicaSettings(BaseModel):
     """A replica."""
 
-    database_read_url: SecretStr | None = Field(
+    database_read_url: PostgresUrl | None = Field(
         None,
         validation_alias=named("DATABASE_READ_URL"),
         description="A replica of the database, for figures and for showing messages.",

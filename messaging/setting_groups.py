@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr
 
+from messaging.addressing import readable, why_no_broker, why_no_postgres, why_no_redis
 from messaging.domain.job import InDoubtPolicy
 
 TWILIO_GIVES_UP = 26.0
 """Seconds after which Twilio's own server gives up on a request."""
+PostgresUrl = Annotated[SecretStr, AfterValidator(readable(why_no_postgres))]
+_RedisUrl = Annotated[SecretStr, AfterValidator(readable(why_no_redis))]
+_BrokerUrl = Annotated[SecretStr, AfterValidator(readable(why_no_broker))]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -19,11 +23,11 @@ def named(*names: str) -> AliasChoices:
 class PostgresSettings(BaseModel):
     """Postgres."""
 
-    database_url: SecretStr = Field(
+    database_url: PostgresUrl = Field(
         validation_alias=named("DATABASE_URL", "SUPABASE_DB_URL"),
         description="Where the system of record is: postgresql://user:password@host/database",
     )
-    database_direct_url: SecretStr | None = Field(
+    database_direct_url: PostgresUrl | None = Field(
         None,
         validation_alias=named("DATABASE_DIRECT_URL"),
         description="The same database without a transaction pooler, for LISTEN and locks.",
@@ -39,12 +43,12 @@ class PostgresSettings(BaseModel):
 class RedisSettings(BaseModel):
     """Redis."""
 
-    redis_url: SecretStr = Field(
+    redis_url: _RedisUrl = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         validation_alias=named("REDIS_URL"),
         description="The throttle, and the Celery broker unless MESSAGING_BROKER_URL is set.",
     )
-    broker_url: SecretStr | None = Field(
+    broker_url: _BrokerUrl | None = Field(
         None,
         validation_alias=named("MESSAGING_BROKER_URL"),
         description="A Celery broker other than REDIS_URL, e.g. amqp:// for RabbitMQ.",

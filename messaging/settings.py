@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from pydantic import (
     AliasChoices,
     ConfigDict,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from messaging.addressing import masked
 from messaging.breaking import BreakerSettings
 from messaging.completing import CompletingSettings
 from messaging.consenting import ConsentSettings
@@ -72,20 +72,6 @@ class Settings(
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
-    @field_validator("database_url", "database_direct_url", "database_read_url")
-    @classmethod
-    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
-        return url
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_redis(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis:// or rediss://")
-        return url
-
     @field_validator("public_base_url", "twilio_api_base_url", "twilio_status_callback_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
@@ -127,6 +113,11 @@ class Settings(
             yield f"MESSAGING_QUIESCENCE must be more than {latest:g} s: texts would go out twice."
         if self.entry_lease <= self.send_lease:
             yield "MESSAGING_ENTRY_LEASE must be more than MESSAGING_SEND_LEASE."
+
+    def __repr__(self) -> str:
+        return masked(super().__repr__())
+
+    __str__ = __repr__
 
     @property
     def direct_url(self) -> str:

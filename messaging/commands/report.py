@@ -1,6 +1,7 @@
 """A report: a CSV file with a line for every row of an import, or every finding of a comparison."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,6 +9,10 @@ from typing import TextIO
 
 from messaging.commands.files.lines import shown
 from messaging.errors import MessagingError, Refused
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a cell begins with that a spreadsheet calculates (OWASP, "CSV Injection")."""
+_NUMBER = re.compile(r"\+[0-9*]+")
 
 
 class Report:
@@ -23,7 +28,7 @@ class Report:
         if self._file is None or self._path is None:
             return
         try:
-            csv.writer(self._file).writerows(rows)
+            csv.writer(self._file).writerows(map(_inert, row) for row in rows)
             self._file.flush()
         except OSError as error:
             raise MessagingError(
@@ -55,3 +60,14 @@ def opened(
     finally:
         with suppress(OSError):  # a full disk has been told of by then
             file.close()
+
+
+def _inert(cell: object) -> object:
+    """The cell as it is written: an apostrophe before what a spreadsheet would calculate.
+
+    A phone number, masked or not, stays as it is. There is nothing in it to be carried out, and
+    who reads the file with a program finds it as it was.
+    """
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell

@@ -8,6 +8,8 @@ from messaging.domain.places import zones_of
 from messaging.domain.zones import instant_of, zone
 from messaging.errors import Refused
 
+_EARLIEST, _LATEST = datetime(1970, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - on any clock
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WallClock:
@@ -41,7 +43,6 @@ def _of_number(phone: Phone, local_time: datetime) -> WallClock:
 
 
 def _instant(local_time: datetime, name: str) -> datetime:
-    try:
-        return instant_of(local_time, zone(name))
-    except OverflowError:
-        raise Refused("local_time must be between the years 1970 and 9998.") from None
+    if not _EARLIEST <= local_time <= _LATEST:
+        raise Refused("local_time must be between the years 1970 and 9997.")
+    return instant_of(local_time, zone(name))

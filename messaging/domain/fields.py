@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,6 +14,10 @@ MAX_MEDIA = 10
 """Media that Twilio takes in one message (Messages resource, parameter MediaUrl)."""
 MAX_MEDIA_URL = 2048
 MAX_KEY = 255
+MAX_JSON = 100_000
+"""Bytes of metadata, or of variables, as JSON: a text needs far fewer, and a table has millions."""
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""The times that a message may have: every client of the database can read these."""
 
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -59,7 +63,9 @@ def json_object(value: Mapping[str, object], name: str) -> Mapping[str, object]:
             f"{name} cannot be written as JSON: give only texts, finite numbers, true, false, "
             "null, and lists and objects of them."
         ) from None
-    if _NUL_IN_JSON.search(text(written, name)):
+    if len(text(written, name).encode()) > MAX_JSON:
+        raise Refused(f"{name} has more than {MAX_JSON:,} bytes as JSON: keep it elsewhere.")
+    if _NUL_IN_JSON.search(written):
         raise Refused(f"{name} has a NUL character (U+0000), which cannot be stored: remove it.")
     return value
 
@@ -72,6 +78,8 @@ def with_zone(moment: datetime | None, name: str) -> datetime | None:
         raise Refused(f"{name} is a {type(moment).__name__}: give a datetime with a zone.")
     if moment.utcoffset() is None:
         raise Refused(f"{name} has no time zone: give one, for example UTC.")
+    if not EARLIEST <= moment <= LATEST:
+        raise Refused(f"{name} must be between the years 1970 and 9998.")
     return moment
 
 

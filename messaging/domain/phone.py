@@ -18,6 +18,8 @@ EXAMPLE = "+14155552671"
 """A number in the form that we want; error sentences show it."""
 
 _WRITTEN = re.compile(r"[\s(]*\+?[\s()./\-\u2010-\u2015\u2212]*\d[\d\s()./\-\u2010-\u2015\u2212]*")
+LONGEST_WRITTEN = 500
+"""Characters that are read: no number is that long, however it is written."""
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 """Marks that address books put around a copied number."""
 _ALLOWED_UNASSIGNED = re.compile(r"\+1(?:500555000\d|[2-9]\d\d55501\d\d)", re.ASCII)
@@ -42,6 +44,11 @@ def normalise(raw: str, default_region: str | None) -> Phone:
     `default_region` (ISO 3166, `US`) is the country of numbers written without `+`. Raises
     Refused with what is wrong and what to do; the sentence shows the number masked, if at all.
     """
+    if len(raw) > LONGEST_WRITTEN:
+        raise Refused(
+            f"The phone number has {len(raw):,} characters, which no number has: "
+            f"write it as {EXAMPLE}."
+        )
     if is_in_use(raw) or _ALLOWED_UNASSIGNED.fullmatch(raw):
         return Phone(raw)
     written = raw.translate(_INVISIBLE).strip().removeprefix("tel:")

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from messaging.addressing import masked
 from messaging.local.addresses import Addresses
 from messaging.local.screen import Fact
 
@@ -52,7 +53,8 @@ def _twilio(running: Running) -> Fact:
             name="simulator", text=ledger, remark="stands for Twilio: no text leaves this machine"
         )
     if running.public_base_url:
-        return Fact(name="Twilio", text="the real one", remark=f"via {running.public_base_url}")
+        via = f"via {masked(running.public_base_url)}"
+        return Fact(name="Twilio", text="the real one", remark=via)
     remark = "set PUBLIC_BASE_URL, or it cannot report what was delivered"
     return Fact(name="Twilio", text="the real one", remark=remark)
 

@@ -9,6 +9,7 @@ from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
+from messaging.postgres import far_times
 from messaging.postgres.named import query
 from messaging.settings import Settings
 
@@ -23,6 +24,7 @@ OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     "application_name": "messaging",
+    "context": far_times.reading(),
 }
 """A server that vanishes is noticed within half a minute, not after the kernel's two hours.
 

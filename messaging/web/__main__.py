@@ -8,6 +8,7 @@ from messaging import events, settings
 from messaging.errors import Misconfigured
 from messaging.garbage import collect_seldom
 from messaging.web.app import build
+from messaging.web.connection import connections
 from messaging.web.server import serve
 
 
@@ -26,7 +27,7 @@ def main() -> int:
         host=given.host,
         port=given.port,
         loop="auto",
-        http="httptools",
+        http=connections(),
         ws="none",
         lifespan="on",
         log_config=None,

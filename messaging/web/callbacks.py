@@ -5,12 +5,12 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from messaging import events
 from messaging.domain.receipt import Fields, Receipt, of_callback
 from messaging.errors import Refused
 from messaging.settings import Settings
 from messaging.web.collector import Collector, Kept
 from messaging.web.meters import Meters
+from messaging.web.refusals import Refusals
 from messaging.web.signed import Signatures, Unsigned, status_places
 
 PATH = "/api/twilio/status"
@@ -23,6 +23,7 @@ class StatusCallback:
         self._signatures = Signatures(settings, status_places(settings, PATH))
         self._collector = collector
         self._meters = meters
+        self._refusals = Refusals("callback")
 
     async def answer(self, request: Request) -> Response:
         """204 recorded, 400 no callback, 403 not signed by Twilio, 503 try again."""
@@ -39,7 +40,7 @@ class StatusCallback:
 
     def _refuse(self, status: int, reason: str) -> Response:
         self._meters.refused()
-        events.callback_refused(reason=reason)
+        self._refusals.note(reason)
         return PlainTextResponse(reason, status)
 
 

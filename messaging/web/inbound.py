@@ -14,6 +14,7 @@ from messaging.postgres.connect import AWAY
 from messaging.runtime import Runtime
 from messaging.web.collector import Collector, Kept
 from messaging.web.meters import Meters
+from messaging.web.refusals import Refusals
 from messaging.web.signed import Signatures, Unsigned, own_places
 
 PATH = "/api/twilio/inbound"
@@ -32,6 +33,7 @@ class InboundWebhook:
         self._replies = settings.replies if settings.keyword_replies is Replies.OURS else {}
         self._collector = collector
         self._meters = meters
+        self._refusals = Refusals("callback")
         self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="stop")
 
     async def answer(self, request: Request) -> Response:
@@ -67,5 +69,5 @@ class InboundWebhook:
 
     def _refuse(self, status: int, reason: str) -> Response:
         self._meters.inbound("refused")
-        events.callback_refused(reason=reason)
+        self._refusals.note(reason)
         return PlainTextResponse(reason, status)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from messaging.domain.receipt import Fields
 from messaging.settings import Settings
@@ -41,7 +41,11 @@ class Signatures:
                 503,
                 "Signatures cannot be checked here: set TWILIO_AUTH_TOKEN and PUBLIC_BASE_URL.",
             )
-        body = _body(await request.body(), request.headers.get("content-type", ""))
+        try:
+            sent = await request.body()
+        except ClientDisconnect:
+            raise Unsigned(400, "The client went before it had sent its request.") from None
+        body = _body(sent, request.headers.get("content-type", ""))
         if not self._is_signed(request, body):
             raise Unsigned(403, "This request was not signed by Twilio for this address.")
         return () if isinstance(body, bytes) else body

@@ -18,6 +18,7 @@ HEIGHT = {
     "errors": 0,
     "probe": 0,
     "garbage": 0,
+    "addressing": 0,
     "repetition": 0,
     "domain": 1,
     "setting_groups": 1.5,

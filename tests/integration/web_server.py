@@ -93,20 +93,25 @@ def headers(signature: str) -> dict[str, str]:
 
 
 @contextmanager
-def web_process(folder: Path, **settings: str) -> Iterator[Web]:
-    """`python -m messaging.web` with these settings and no others, until the block ends."""
+def web_process(folder: Path, files: str = "", **settings: str) -> Iterator[Web]:
+    """`python -m messaging.web` with these settings and no others, until the block ends.
+
+    It may open so many `files`, or as many as this process.
+    """
     web = Web(port=any_free(), log=folder / "web.log")
     environment = {"PATH": os.environ["PATH"], "PORT": str(web.port), **settings}
-    with web.log.open("w") as log, _child(environment, log) as process:
+    with web.log.open("w") as log, _child(environment, log, files) as process:
         _wait_until_alive(web, process)
         yield web
 
 
 @contextmanager
-def _child(environment: Mapping[str, str], log: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "messaging.web"], env=environment, stdout=log, stderr=log
-    )
+def _child(
+    environment: Mapping[str, str], log: IO[str], files: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    limit = f"ulimit -n {files}; " if files else ""
+    words = ["sh", "-c", f'{limit}exec "$0" -m messaging.web', sys.executable]
+    process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
     try:
         yield process
     finally:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -329,6 +329,33 @@ def test_variables_of_a_bare_row_that_are_no_object_are_refused(
     with pytest.raises(Refused) as refusal:
         prepare(draft, saying("Hi {{ name }}!", template_vars=defaults), None)
     assert expected == str(refusal.value)
+
+
+@pytest.mark.parametrize("far", [datetime.min, datetime(1969, 12, 31), datetime.max])
+@pytest.mark.parametrize("hours", [-14, 0, 14])
+def test_a_time_that_no_client_reads_is_refused(far: datetime, hours: int) -> None:
+    moment = far.replace(tzinfo=timezone(timedelta(hours=hours)))
+    local = Draft(to=TO, body="Hi", local_time=far, time_zone="Pacific/Auckland")
+    for name, draft in {
+        "scheduled_for": Draft(to=TO, body="Hi", scheduled_for=moment),
+        "expires_at": Draft(to=TO, body="Hi", expires_at=moment),
+        "local_time": local,
+        "local_time ": replace(local, time_zone=None),
+    }.items():
+        with pytest.raises(Refused, match=f"{name.strip()} must be between the years 1970 and 999"):
+            prepare(draft, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "draft"),
+    [
+        ("metadata", Draft(to=TO, body="Hi", metadata={"a": "é" * 50_000})),
+        ("variables", Draft(to=TO, template="greeting", variables={"name": "é" * 50_000})),
+    ],
+)
+def test_objects_that_are_too_large_are_refused(name: str, draft: Draft) -> None:
+    with pytest.raises(Refused, match=f"{name} has more than 100,000 bytes as JSON"):
+        prepare(draft, GREETING if draft.template else None, None)
 
 
 def test_a_backslash_before_u0000_is_no_nul_character() -> None:

@@ -112,6 +112,12 @@ def test_numbers_for_fiction_pass(phone: str) -> None:
             "The phone number +1111*****11 has too many digits: write it as +14155552671.",
         ),
         (
+            " " * 5_000_000 + "+14155552671",
+            None,
+            "The phone number has 5,000,012 characters, which no number has: write it as"
+            " +14155552671.",
+        ),
+        (
             "+15551234567",
             None,
             "The phone number +1555*****67 is in no range that is in use in its country (+1):"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from messaging.addressing import masked
 from messaging.commands.checks.database import SKEW
 from messaging.commands.checks.finding import Finding, ok, skipped, trouble, warning
 from messaging.domain.wording import span
@@ -41,7 +42,7 @@ def callback(settings: Settings) -> Finding:
     url, is_real = settings.status_callback_url, settings.twilio_api_base_url is None
     if url is None:
         return warning("callback", "None: nobody learns what was delivered.", _PUBLIC)
-    parts = urlsplit(url)
+    parts, url = urlsplit(url), masked(url)
     host = parts.hostname or ""
     if settings.twilio_auth_token is None:
         why = "Without an auth token, reports cannot be checked and are refused."
@@ -57,7 +58,7 @@ def callback(settings: Settings) -> Finding:
 
 
 def _account(settings: Settings, checked: Checked) -> Iterator[Finding]:
-    stand_in = settings.twilio_api_base_url
+    stand_in = masked(settings.twilio_api_base_url or "")
     where = f" It is asked at {stand_in}, which is not Twilio itself." if stand_in else ""
     account, sender = checked.account, checked.sender
     if not account.ok:

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import httptools
 
+from messaging.local.simulator.browsers import HEADERS, has_strange_name, is_from_a_page
 from messaging.local.simulator.heads import Heads
 from messaging.local.simulator.requests import Request, Response
 
@@ -140,16 +141,19 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._authorization = b""
         self._content = b""
+        self._telling: dict[bytes, bytes] = {}
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the one header that matters, and let a waiting client send its body."""
+        """Keep the headers that matter, and let a waiting client send its body."""
         lowered = name.lower()
         if lowered == b"authorization":
             self._authorization = value
+        elif lowered in HEADERS:
+            self._telling[lowered] = value
         elif lowered == b"expect":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -170,6 +174,8 @@ class Connection(asyncio.Protocol):
             authorization=self._authorization,
             body=self._content,
             keep_alive=self._parser.should_keep_alive(),
+            is_from_a_page=is_from_a_page(self._telling),
+            has_strange_name=has_strange_name(self._telling),
         )
         self._take(self._last)
 

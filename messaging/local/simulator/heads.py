@@ -53,6 +53,8 @@ class Heads:
     def learn(self, data: bytes, request: Request) -> None:
         """Remember the head of `data`, which the parser read as exactly this request."""
         end = data.find(_END) + len(_END)
+        if request.is_from_a_page or request.has_strange_name:
+            return
         is_plain = not any(name in data[:end].lower() for name in _PLAIN_ONLY)
         if not (request.keep_alive and is_plain and len(data) == end + len(request.body)):
             return

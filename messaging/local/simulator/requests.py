@@ -25,6 +25,10 @@ class Request:
     authorization: bytes
     body: bytes
     keep_alive: bool
+    is_from_a_page: bool = False
+    """Whether a browser sends it for a page of another site."""
+    has_strange_name: bool = False
+    """Whether it was sent to a name of the internet."""
     _form: Form | None = field(default=None, init=False)
     _arguments: Form | None = field(default=None, init=False)
 

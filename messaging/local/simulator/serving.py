@@ -6,12 +6,17 @@ from messaging.local.simulator import admin, api, misbehaviour
 from messaging.local.simulator.connection import Turn
 from messaging.local.simulator.exchange import Exchange
 from messaging.local.simulator.refusals import refusal
-from messaging.local.simulator.requests import Response, error_response
+from messaging.local.simulator.requests import Response, error_response, json_response
 from messaging.local.simulator.rules import Moment, Rule, Subject
+
+_FOR_PROGRAMS = "The simulator answers programs, not pages of other sites in a browser."
 
 
 def serve(exchange: Exchange, turn: Turn) -> None:
     """Take a request; it is answered when this returns, or later."""
+    if _is_from_a_browser(turn):
+        turn.answer(json_response(403, {"error": _FOR_PROGRAMS}))
+        return
     if turn.request.path.startswith(admin.PREFIX):
         admin.serve(exchange, turn)
         return
@@ -31,6 +36,12 @@ def serve(exchange: Exchange, turn: Turn) -> None:
         exchange.loop.call_later(wait, _serve_late, exchange, turn, number)
     else:
         exchange.spawn(_serve_wrongly(exchange, turn, number, rule))
+
+
+def _is_from_a_browser(turn: Turn) -> bool:
+    """A name of the internet may lead to a simulator elsewhere, not to one on this machine."""
+    request = turn.request
+    return request.is_from_a_page or (request.has_strange_name and turn.from_loopback)
 
 
 def _rule(exchange: Exchange, turn: Turn) -> Rule | None:
