@@ -8,7 +8,7 @@ from textwrap import dedent
 
 from tests.house.tree import files, shown
 
-_FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *```.*?\n.*?^ *```", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -60,7 +60,7 @@ def blocks(page: Page, *languages: str) -> list[str]:
 
 def commands(page: Page, program: str) -> Iterator[list[str]]:
     """The words behind `program` wherever code of the page starts it."""
-    lines = [line for block in _FENCE.findall(page.text) for line in block.splitlines()]
+    lines = [line for block in blocks(page, "", "sh") for line in block.splitlines()]
     for code in [*lines, *spans(page)]:
         if match := re.match(rf" *(?:\$ )?(?:\S*/)?{program} (.+)", code):
             yield _words(match[1])

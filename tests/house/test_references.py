@@ -13,7 +13,8 @@ OF_OTHERS = {
     "Postgres": "btree_gist force_custom_plan pg_repack plan_cache_mode synchronous_standby_names "
     "wal_receiver_timeout auth.users postmaster.pid pgmq.a_sms_dlq pgmq.read_grouped_rr",
     "Celery": "acks_late reject_on_worker_lost --hostname",
-    "Python": "sys.setswitchinterval client.request_async messages.create_async",
+    "Python": "sys.setswitchinterval client.request_async messages.create_async "
+    "asyncio.to_thread psycopg.Connection psycopg.OperationalError psycopg_pool.PoolTimeout",
     "Twilio": "AddressRetention ContentRetention FallbackFrom MaxPrice RiskCheck ShortenUrls "
     "TWILIO_EDGE TWILIO_REGION",
     "the machine": "COMPOSE_PROFILES DynamicUser EnvironmentFile ExecStart RestartSec "

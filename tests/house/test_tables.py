@@ -94,13 +94,18 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, A
 
 
 def calls(path: str, functions: set[str]) -> Iterator[str]:
-    """The first arguments of calls of these functions, where they are texts or names of texts."""
+    """The texts that these functions are called with first."""
     for module in product():
         if module.path.startswith(path):
             for node in ast.walk(module.tree):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in functions and node.args:
-                    first = node.args[0]
-                    yield from [first.value] if isinstance(first, ast.Constant) else []
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in functions:
+                    yield from _first_text(node)
+
+
+def _first_text(call: ast.Call) -> Iterator[str]:
+    match call.args:
+        case [ast.Constant(value=str(text)), *_]:
+            yield text
 
 
 def test_the_page_of_the_command_line_lists_every_command() -> None:
