@@ -1,6 +1,7 @@
 """Tables of the pages have what the program has: no row is missing, and none is too many."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from messaging.local.simulator import Kind
 from messaging.web import callbacks, inbound
 from tests.house import mentions
 from tests.house.environment import groups
-from tests.house.pages import Page, pages, spans
+from tests.house.pages import Page, blocks, pages, spans
 from tests.house.processes import procfile
 from tests.house.tree import ROOT, expect_none, product
 from tests.lots import STACKS
@@ -246,3 +247,23 @@ def test_the_folders_of_tests_and_their_stacks_are_there() -> None:
 def test_the_statuses_of_the_glossary_are_the_programs() -> None:
     shown = named(section("docs/glossary.md", "## Statuses of a job"))
     assert set(Status) <= shown
+
+
+@pytest.mark.parametrize(
+    ("path", "heading", "module", "name"),
+    [
+        ("docs/how-to/alerts.md", "## What is told", "messaging/alerting.py", "advice"),
+        ("docs/reference/http.md", "## GET /readyz", "messaging/web/app.py", "ready"),
+    ],
+)
+def test_a_document_has_the_names_that_the_program_writes(
+    path: str, heading: str, module: str, name: str
+) -> None:
+    (block,) = blocks(Page(path=path, text=section(path, heading)), "json")
+    (source,) = (one for one in product() if one.path == module)
+    written = [
+        {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Dict)
+    ]
+    assert [set(json.loads(block))] == [names for names in written if name in names]
