@@ -236,6 +236,17 @@ def test_the_processes_are_those_of_the_procfile(path: str, heading: str) -> Non
     assert set(procfile()) == named(text)
 
 
+def test_the_unit_of_systemd_runs_what_the_procfile_runs() -> None:
+    (unit,) = re.findall(
+        r"^ExecStart=(.+?)\n(?!    )", page("docs/how-to/deploy.md").text, re.M | re.S
+    )
+    words = unit.replace("\\\n", " ").replace("%%h", "%h").split()
+    expected = procfile()["worker"]
+    for ours, theirs in (("${WORKER_CONCURRENCY:-16}", "16"), ("$$@", "%i@")):
+        expected = expected.replace(ours, theirs)
+    assert expected.split() == [words[0].rpartition("/")[2], *words[1:]]
+
+
 def test_the_folders_of_tests_and_their_stacks_are_there() -> None:
     text = section("docs/how-to/test.md", "## What is where")
     there = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
