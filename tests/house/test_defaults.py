@@ -20,7 +20,9 @@ _QUANTITY = re.compile(
     rf"(?<![\w.,:])(\d[\d,]*(?:\.\d+)?|\b(?:{'|'.join(_NUMBERS)})\b)"
     rf"(?:[ -]({'|'.join(_SECONDS)})s?\b)?"
 )
-_BEFORE = re.compile(r"((?:[^.|`()]|(?<=\d)\.(?=\d)){0,90}?)\(((?:`[A-Z_…]+`(?:, )?)+)(?=[,;)])")
+_LISTED = re.compile(r"\(((?:`[A-Z_…]+`(?:, )?)+)(?=[,;)])")
+_FAR = 90
+"""Characters that a default may stand before its setting, in the same sentence."""
 _BEHIND = re.compile(r"`([A-Z_]+)` \((\d[^)`]*)\)|\(`([A-Z_]+)`, (\d(?! for never)[^)]*)\)")
 _TABLE = re.compile(r"^\| setting \| default \|.*\n\|[-| ]+\n((?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*?) ?\|", re.MULTILINE)
@@ -38,8 +40,9 @@ def quantities(text: str) -> list[float]:
 def in_prose(page: Page) -> Iterator[tuple[str, float]]:
     """Each setting that stands in brackets behind its default, or before it."""
     text = " ".join(page.text.split())
-    for before, listed in _BEFORE.findall(text):
-        names, numbers = re.findall(r"`([A-Z_…]+)`", listed), quantities(before)
+    for listed in _LISTED.finditer(text):
+        before = re.split(r"[|`()]|\.(?!\d)", text[max(0, listed.start() - _FAR) : listed.start()])
+        names, numbers = re.findall(r"`([A-Z_…]+)`", listed[1]), quantities(before[-1])
         if len(numbers) >= len(names):
             yield from zip(names, numbers[-len(names) :], strict=True)
     for name, value, other, following in _BEHIND.findall(text):
