@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from messaging.domain import alerts, comparison, plan
 from messaging.domain.grammar import FILTERS
 from messaging.domain.job import Status
 from messaging.explanation import journal
+from messaging.local.chaos.doubts import Doubts
+from messaging.local.chaos.outcome import Done, Outcome
+from messaging.local.chaos.recovery import Recovery
 from messaging.local.simulator import Kind
 from messaging.web import callbacks, inbound
 from tests.house import mentions
@@ -258,6 +262,14 @@ def test_the_folders_of_tests_and_their_stacks_are_there() -> None:
 def test_the_statuses_of_the_glossary_are_the_programs() -> None:
     shown = named(section("docs/glossary.md", "## Statuses of a job"))
     assert set(Status) <= shown
+
+
+def test_the_document_of_chaos_has_the_names_of_its_outcome() -> None:
+    listed = section("docs/reference/command-line.md", "## chaos").partition("JSON, and")[2]
+    told = set(re.findall(r"`(\w+)`", listed))
+    inside = {field.name for kind in (Recovery, Doubts, Done) for field in fields(kind)}
+    assert {field.name for field in fields(Outcome)} <= told
+    assert told <= {field.name for field in fields(Outcome)} | inside
 
 
 @pytest.mark.parametrize(
