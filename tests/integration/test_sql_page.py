@@ -21,6 +21,11 @@ HELD = "7b4c7c1e-8f5e-4d3e-9a51-02420a120003"
 COLUMNS = """
     select attname from pg_attribute where attrelid = 'message_jobs'::regclass and attnum > 0
 """
+RELATIONS = """
+    select format('%s.%s', nspname, relname)
+    from pg_class join pg_namespace as n on n.oid = relnamespace
+    where nspname in ('public', 'messaging') and relkind in ('r', 'v', 'm', 'p')
+"""
 ON_CLOCKS = {"category", "time_zone", "local_time"}
 """Fields that are taken off before the others are looked at."""
 
@@ -93,6 +98,12 @@ def test_the_fields_of_enqueue_are_those_of_the_page(db: Database) -> None:
     definition = one(db, "select pg_get_functiondef('messaging.unknown_field'::regproc)")
     known = set(re.findall(r"'(\w+)'", str(definition))) | ON_CLOCKS
     assert known - of_services == columns - {"status"} | more
+
+
+def test_every_table_and_view_is_on_the_page(db: Database) -> None:
+    there = {name for (name,) in db.execute(RELATIONS)}
+    rows = re.findall(r"^\| (`.+?`) \|", sections(PAGE)["What there is"], re.MULTILINE)
+    assert there == {name for cell in rows for name in re.findall(r"`([\w.]+)`", cell)}
 
 
 def test_a_template_is_found_by_its_name(shown: dict[str, list[Rows]]) -> None:
