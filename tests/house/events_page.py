@@ -46,8 +46,20 @@ def events() -> Iterator[Function]:
     yield from sorted(public, key=lambda event: event.name)
 
 
-def written(event: Function) -> ast.Call:
-    """The call that writes the line."""
+def names(event: Function) -> list[str]:
+    """What the line is called; several names where an argument, a Literal, is a part of it."""
+    match _written(event).args[0]:
+        case ast.JoinedStr(
+            values=[ast.FormattedValue(value=ast.Name(id=part)), ast.Constant(value=str(rest))]
+        ):
+            (told,) = (one for one in event.args.kwonlyargs if one.arg == part)
+            words = (node.value for node in ast.walk(told) if isinstance(node, ast.Constant))
+            return [f"{word}{rest}" for word in words if isinstance(word, str)]
+        case name:
+            return [str(ast.literal_eval(name))]
+
+
+def _written(event: Function) -> ast.Call:
     (call,) = (
         node
         for node in ast.walk(event)
@@ -57,10 +69,11 @@ def written(event: Function) -> ast.Call:
 
 
 def _row(event: Function) -> str:
-    level = ast.unparse(written(event).func).removeprefix("_log.")
+    called = ", ".join(f"`{name}`" for name in names(event))
+    level = ast.unparse(_written(event).func).removeprefix("_log.")
     fields = ", ".join(f"`{argument.arg}`" for argument in event.args.kwonlyargs)
     sentence = " ".join((ast.get_docstring(event) or "").split())
-    return f"| `{event.name}` | {level} | {fields} | {sentence} |\n"
+    return f"| {called} | {level} | {fields} | {sentence} |\n"
 
 
 if __name__ == "__main__":

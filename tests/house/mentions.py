@@ -136,11 +136,13 @@ def _metric(call: ast.Call) -> Iterator[tuple[str, frozenset[str]]]:
 
 @cache
 def options() -> frozenset[str]:
-    """Every option of `messaging`, the simulator's included."""
+    """Every option of `messaging`, and of what is started with `python -m` beside it."""
     from messaging.cli import app
 
-    simulator = constants()["messaging.local.simulator.__main__"]
-    return frozenset([*_options(typer.main.get_command(app)), *_spelt(simulator)])
+    beside = (
+        text for name in constants() if name.endswith("__main__") for text in constants()[name]
+    )
+    return frozenset([*_options(typer.main.get_command(app)), *_spelt(beside)])
 
 
 def program_options(module: str) -> frozenset[str] | None:

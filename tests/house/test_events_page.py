@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from tests.house import events_page
 from tests.house.tree import expect_none
 
@@ -12,9 +14,24 @@ def test_the_page_of_events_is_up_to_date() -> None:
 
 
 def test_an_event_is_called_as_its_function() -> None:
-    named = {
-        event.name: ast.literal_eval(events_page.written(event).args[0])
-        for event in events_page.events()
-    }
-    assert len(named) > 30
-    expect_none(f"{function} writes {name}" for function, name in named.items() if function != name)
+    called = {event.name: events_page.names(event) for event in events_page.events()}
+    assert len(called) > 30
+    expect_none(
+        f"{function} writes {name}"
+        for function, names in called.items()
+        for name in names
+        if not name.endswith(function)
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "expected"),
+    [
+        ("reason: str", '"job_failed"', ["job_failed"]),
+        ('what: Literal["a", "b"]', 'f"{what}_refused"', ["a_refused", "b_refused"]),
+    ],
+)
+def test_an_event_may_have_several_names(argument: str, name: str, expected: list[str]) -> None:
+    (event,) = ast.parse(f"def refused(*, {argument}) -> None:\n  _log.info({name})").body
+    assert isinstance(event, ast.FunctionDef)
+    assert expected == events_page.names(event)
