@@ -1,6 +1,7 @@
 """The fixed times on the page of times are the program's constants."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from messaging import brake, bridge, consumer, delivery, reconciliation, upkeep
 from messaging.domain import answers, doubt, outcome
 from messaging.postgres.connect import OPTIONS
 from messaging.redis import breaker
-from messaging.settings import Settings, load
+from messaging.settings import load
 from messaging.steps import sending, settling
 from messaging.twilio import classify, codes
 from tests.house.tree import ROOT
@@ -19,9 +20,10 @@ _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
 _TIME = re.compile(r"(\d+(?:\.\d+)?) (ms|s|min|h)\b")
 
 
-def lua(script: str, name: str) -> float:
-    """A constant of a Lua script, in seconds."""
-    text = (ROOT / "messaging/redis" / script).read_text(encoding="utf-8")
+def lua(name: str) -> float:
+    """A constant of the Lua scripts, in seconds."""
+    scripts = sorted((ROOT / "messaging/redis").glob("*.lua"))
+    text = "\n".join(script.read_text(encoding="utf-8") for script in scripts)
     (found,) = re.findall(rf"^local {name} = (\d+)", text, re.MULTILINE)
     return float(found) / 1e6
 
@@ -33,38 +35,37 @@ def beat(task: str) -> float:
     return float(found)
 
 
-def _longest_send(settings: Settings) -> float:
+def longest_send() -> float:
+    """What a send takes at most, in seconds."""
+    settings = load({"DATABASE_URL": "postgresql://nobody@nowhere/nothing"})
     return settings.send_deadline + settings.connect_timeout + settings.read_timeout
 
 
-def fixed() -> dict[str, list[float | timedelta]]:
-    """The times that a row must begin with, by the words that it begins with."""
-    settings = load({"DATABASE_URL": "postgresql://nobody@nowhere/nothing"})
-    ahead, urgent, block = (lua("throttle.lua", name) for name in ("AHEAD", "URGENT", "BLOCK"))
-    return {
-        "before its deadline": [sending._LEAST],
-        "sweep for dead workers": [beat("sweep")],
-        "a claim, or a look": [brake.FRESH, brake._EVERY],
-        "lookup of texts in doubt": [beat("reconcile")],
-        "lease of one lookup": [reconciliation._LEASE],
-        "what a lookup told": [reconciliation._LONGEST],
-        "next lookup after one": [reconciliation._AGAIN],
-        "lease of the entry": [bridge._SHORT_LEASE],
-        "a pending job without": [upkeep._ENTRY_MISSING_AFTER],
-        "difference between": [doubt.CLOCK_SKEW],
-        "an answer of Twilio is kept": [settling._LONGEST],
-        "the probe of a worker": [_longest_send(settings) + breaker._SPARE.total_seconds()],
-        "between two texts": [lua("gate.lua", "TRIAL")],
-        "a text that was refused": [codes.REFUSED_WAIT],
-        "a text for which no connection": [classify.UNREACHABLE_WAIT],
-        "a text that missed its slot": [answers.MISSED_WAIT],
-        "slots are granted ahead": [ahead, urgent, block],
-        "a text is claimed before": [lua("throttle.lua", "LEAD")],
-        "an emptied Redis": [urgent + block],
-        "jobs are put off": [delivery._WITHOUT_REDIS],
-        "tries to reach": [consumer._LONGEST_WAIT],
-        "a dead Postgres": [30, OPTIONS["tcp_user_timeout"] / 1000],
-    }  # fmt: skip
+FIXED: Mapping[str, Callable[[], Sequence[float | timedelta]]] = {
+    "before its deadline": lambda: [sending._LEAST],
+    "sweep for dead workers": lambda: [beat("sweep")],
+    "a claim, or a look": lambda: [brake.FRESH, brake._EVERY],
+    "lookup of texts in doubt": lambda: [beat("reconcile")],
+    "lease of one lookup": lambda: [reconciliation._LEASE],
+    "what a lookup told": lambda: [reconciliation._LONGEST],
+    "next lookup after one": lambda: [reconciliation._AGAIN],
+    "lease of the entry": lambda: [bridge._SHORT_LEASE],
+    "a pending job without": lambda: [upkeep._ENTRY_MISSING_AFTER],
+    "difference between": lambda: [doubt.CLOCK_SKEW],
+    "an answer of Twilio is kept": lambda: [settling._LONGEST],
+    "the probe of a worker": lambda: [longest_send() + breaker._SPARE.total_seconds()],
+    "between two texts": lambda: [lua("TRIAL")],
+    "a text that was refused": lambda: [codes.REFUSED_WAIT],
+    "a text for which no connection": lambda: [classify.UNREACHABLE_WAIT],
+    "a text that missed its slot": lambda: [answers.MISSED_WAIT],
+    "slots are granted ahead": lambda: [lua("AHEAD"), lua("URGENT"), lua("BLOCK")],
+    "a text is claimed before": lambda: [lua("LEAD")],
+    "an emptied Redis": lambda: [lua("URGENT") + lua("BLOCK")],
+    "jobs are put off": lambda: [delivery._WITHOUT_REDIS],
+    "tries to reach": lambda: [consumer._LONGEST_WAIT],
+    "a dead Postgres": lambda: [30, OPTIONS["tcp_user_timeout"] / 1000],
+}
+"""The times that a row must begin with, by the words that it begins with."""
 
 
 def row(words: str) -> str:
@@ -73,11 +74,10 @@ def row(words: str) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("words", fixed())
+@pytest.mark.parametrize("words", FIXED)
 def test_a_fixed_time_is_the_programs(words: str) -> None:
-    expected = [
-        time.total_seconds() if isinstance(time, timedelta) else time for time in fixed()[words]
-    ]
+    times = FIXED[words]()
+    expected = [time.total_seconds() if isinstance(time, timedelta) else time for time in times]
     shown = [float(number) * _UNITS[unit] for number, unit in _TIME.findall(row(words))]
     assert pytest.approx(expected) == shown[: len(expected)]
 
