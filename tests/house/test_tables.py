@@ -80,13 +80,13 @@ def usages() -> dict[str, Options]:
         everywhere = {name for code in spans(Page(path="", text=text)) for name in _options(code)}
         for line in re.findall(r"^`messaging .+", text, re.MULTILINE):
             for words, rest in re.findall(r"`messaging ((?:[a-z][a-z-]* ?)+)([^`]*)`", line):
-                listed = everywhere if "[OPTIONS]" in rest else _options(rest)
+                listed = everywhere if "[OPTIONS]" in rest else set(_options(rest))
                 found[words.strip()] = listed | (FILTER if "FILTER" in rest else set())
     return found
 
 
-def _options(code: str) -> Options:
-    return set(re.findall(r"(?<![\w-])--[a-z-]+", code))
+def _options(code: str) -> list[str]:
+    return re.findall(r"(?<![\w-])--[a-z-]+", code)
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -134,6 +134,23 @@ def test_a_table_of_options_has_them_all(name: str) -> None:
     cells = rows(section("docs/reference/command-line.md", f"## {name}"))
     shown = {option for cell in cells for option in _options(cell)}
     assert options(program().commands[name]) - {"--json"} == shown - {"--json"}
+
+
+@pytest.mark.parametrize(("name", "least"), [("bench", 6), ("chaos", 3)])
+def test_the_defaults_of_options_are_the_programs(name: str, least: int) -> None:
+    text = section("docs/reference/command-line.md", f"## {name}")
+    usual = {
+        option.opts[0]: f"{option.default:g}"
+        if isinstance(option.default, float)
+        else option.default
+        for option in program().commands[name].params
+    }
+    told: dict[str, str] = {}
+    for cell, said in zip(rows(text), rows(text, 1), strict=True):
+        if numbers := re.findall(r"\((\d+)\)", said):
+            told |= zip(_options(cell)[-len(numbers) :], numbers, strict=True)
+    assert least <= len(told)
+    expect_none(f"{one} is {usual[one]}" for one in told if str(usual[one]) != told[one])
 
 
 def test_the_page_of_messaging_up_has_its_options() -> None:
