@@ -76,8 +76,9 @@ def _keep_versions(
     made = {
         draft.template_id: draft.template_version for draft in drafts.values() if draft.template_id
     }
-    rows = conn.execute(query("jobs", "current_versions"), {"ids": list(made)})
-    saved = {id for id, version in rows if version != made[id]}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(query("jobs", "current_versions"), {"ids": list(made)})
+        saved = {id for id, version in rows if version != made[id]}
     if not saved:
         return
     new = [answer for answer in answers if answer.result == "created"]

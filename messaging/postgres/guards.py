@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from messaging.domain.job import JobId
 from messaging.postgres import arrays
@@ -102,7 +102,8 @@ def kept_by_twilio(conn: Postgres) -> int:
 
 def destinations(conn: Postgres) -> list[tuple[str, str]]:
     """The rules of the table: `allow` and a country, `block` and what numbers begin with."""
-    return [(rule, what) for rule, what in conn.execute(query("guards", "destinations"))]
+    with conn.cursor(row_factory=tuple_row) as cursor:  # the caller's may make other rows
+        return [(rule, what) for rule, what in cursor.execute(query("guards", "destinations"))]
 
 
 def forget_uses(conn: Postgres, most: int) -> int:

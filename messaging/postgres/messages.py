@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow, class_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from messaging.domain.draft import TemplateSource
@@ -86,16 +86,12 @@ def enqueue(conn: Postgres, drafts: Sequence[Mapping[str, object]]) -> list[Enqu
 
 def cancel(conn: Postgres, id: JobId) -> str:
     """Stops a message: `canceled`, `canceling` (Twilio is asked), `too_late` or `not_found`."""
-    row = conn.execute(query("jobs", "cancel"), {"id": id}).fetchone()
-    return str(row[0]) if row else "not_found"
+    return _answer(conn, "cancel", {"id": id})
 
 
 def reschedule(conn: Postgres, id: JobId, scheduled_for: datetime) -> str:
     """Moves a message: `rescheduled`, `rescheduling`, `past_deadline`, `too_late`, `not_found`."""
-    row = conn.execute(
-        query("jobs", "reschedule"), {"id": id, "scheduled_for": scheduled_for}
-    ).fetchone()
-    return str(row[0]) if row else "not_found"
+    return _answer(conn, "reschedule", {"id": id, "scheduled_for": scheduled_for})
 
 
 def show(conn: Postgres, id: JobId) -> Message | None:
@@ -129,6 +125,13 @@ async def record_receipts_async(
     async with conn.cursor(row_factory=class_row(Recorded)) as cursor:
         await cursor.execute(query("jobs", "record_receipts"), _rows(receipts))
         return await cursor.fetchall()
+
+
+def _answer(conn: Postgres, name: str, values: Mapping[str, object]) -> str:
+    """The word that a statement answers; the connection may be one that makes other rows."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(query("jobs", name), values).fetchone()
+    return str(row[0]) if row else "not_found"
 
 
 def _rows(receipts: Sequence[Receipt]) -> dict[str, Jsonb]:

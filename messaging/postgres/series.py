@@ -105,7 +105,8 @@ def looked_at(
 
 def change(conn: Postgres, id: SeriesId, wanted: str) -> str:
     """Makes a series `active`, `paused` or `stopped`: that, or `too_late` or `not_found`."""
-    row = conn.execute(query("series", "change"), {"id": id, "wanted": wanted}).fetchone()
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(query("series", "change"), {"id": id, "wanted": wanted}).fetchone()
     return str(row[0]) if row else "not_found"
 
 

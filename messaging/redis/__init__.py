@@ -1,1 +1,1 @@
-"""What is shared between workers and may be lost: the throttle and the pause."""
+"""What is shared between workers and may be lost: the throttle and the breakers."""

@@ -1,14 +1,16 @@
-"""The project's pages in Markdown: their headings, links and commands."""
+"""The project's pages in Markdown: their headings, links, code and commands."""
 
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import dedent
 
 from tests.house.tree import files, shown
 
-_FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"`([^`\n]+)`")
+_FENCE = re.compile(r"^ *```.*?\n.*?^ *```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -45,10 +47,21 @@ def anchors(page: Page) -> set[str]:
     }
 
 
+def spans(page: Page) -> list[str]:
+    """What stands between backticks in the page's prose, each on one line."""
+    return [" ".join(code.replace("\\|", "|").split()) for code in _CODE.findall(page.prose)]
+
+
+def blocks(page: Page, *languages: str) -> list[str]:
+    """The page's code blocks in these languages; "" is for those that name none."""
+    found = _BLOCK.findall(page.text)
+    return [dedent(code) for _, language, code in found if language in languages]
+
+
 def commands(page: Page, program: str) -> Iterator[list[str]]:
     """The words behind `program` wherever code of the page starts it."""
-    lines = [line for block in _FENCE.findall(page.text) for line in block.splitlines()]
-    for code in [*lines, *_CODE.findall(page.prose)]:
+    lines = [line for block in blocks(page, "", "sh") for line in block.splitlines()]
+    for code in [*lines, *spans(page)]:
         if match := re.match(rf" *(?:\$ )?(?:\S*/)?{program} (.+)", code):
             yield _words(match[1])
 

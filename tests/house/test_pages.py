@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,32 @@ def test_every_link_leads_somewhere() -> None:
     expect_none(finding for of in everything for finding in broken_links(of, everything, ROOT))
 
 
+def reached(start: str, everything: list[Page]) -> set[str]:
+    """The pages to which links lead from a page, and from those, and so on."""
+    known = {page.path: page for page in everything}
+    found, waiting = set[str](), [start]
+    while waiting:
+        path = waiting.pop()
+        if path in known and path not in found:
+            found.add(path)
+            folder = Path(path).parent
+            waiting += [
+                normpath(folder / target.partition("#")[0]) for target in links(known[path])
+            ]
+    return found
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    everything = pages()
+    known = reached("README.md", everything)
+    of_a_folder = "docs/decisions/"  # which is linked as a whole
+    expect_none(
+        page.path
+        for page in everything
+        if page.path not in known and not page.path.startswith(of_a_folder)
+    )
+
+
 def test_every_command_on_a_page_is_one_of_the_program() -> None:
     from messaging.cli import app
 
@@ -156,6 +183,12 @@ def test_a_link_that_leads_nowhere_is_found(text: str, expected: list[str], tmp_
     for made in (a, b):
         (tmp_path / made.path).write_text(made.text)
     assert expected == broken_links(a, [a, b], tmp_path)
+
+
+def test_a_page_to_which_nothing_leads_is_found() -> None:
+    texts = {"a.md": "[b](docs/b.md#x)", "docs/b.md": "[a](../a.md)", "docs/c.md": "[b](b.md)"}
+    everything = [Page(path=path, text=text) for path, text in texts.items()]
+    assert {"a.md", "docs/b.md"} == reached("a.md", everything)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 import messaging
-from messaging import Draft, Messaging, NotFound, Refused
+from messaging import Draft, Messaging, NotFound, Refused, recurring
 from messaging.domain.job import InDoubtPolicy
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.settings import load
@@ -269,6 +271,35 @@ def test_a_message_that_is_not_there_is_not_found(outbox: Messaging, db: Databas
     with pytest.raises(NotFound):
         outbox.reschedule(nobody, LATER, conn=db)
     assert [] == outbox.events(nobody, conn=db)
+
+
+def test_a_callers_connection_may_make_rows_of_any_kind(url: str) -> None:
+    settings = load({"DATABASE_URL": url, "MESSAGING_COUNTRIES": "US"})
+    with Messaging(settings) as fresh, rolled_back(url) as db:
+        template(db)
+        db.execute("insert into messaging.destinations values ('allow', 'DE'), ('allow', 'US')")
+        rows: Any = db
+        rows.row_factory = dict_row
+        german, made = (
+            fresh.enqueue(draft, conn=db)
+            for draft in (
+                Draft(to="+4915123456789", body="Hello", scheduled_for=LATER),
+                Draft(to=TO, template="greeting", variables={"name": "Ann"}, scheduled_for=LATER),
+            )
+        )
+        assert "scheduled" == fresh.status(german, conn=db).status
+        assert "rescheduled" == fresh.reschedule(made, LATER + timedelta(days=1), conn=db)
+        assert "canceled" == fresh.cancel(made, conn=db)
+        assert ["rescheduled", "canceled"] == [one.kind for one in fresh.events(made, conn=db)]
+        weekly = recurring.add(
+            db,
+            settings,
+            Draft(to=TO, body="Hello"),
+            rule="FREQ=WEEKLY;COUNT=2",
+            starts_at=datetime(2090, 1, 1, 9),
+            time_zone="UTC",
+        )
+        assert "paused" == recurring.pause(db, weekly)
 
 
 def test_the_package_offers_what_its_front_page_names() -> None:

@@ -18,6 +18,17 @@ STATUSES = (ROOT / "docs/reference/statuses.md").read_text(encoding="utf-8")
 LATER = "7b4c7c1e-8f5e-4d3e-9a51-02420a120002"
 HELD = "7b4c7c1e-8f5e-4d3e-9a51-02420a120003"
 
+COLUMNS = """
+    select attname from pg_attribute where attrelid = 'message_jobs'::regclass and attnum > 0
+"""
+RELATIONS = """
+    select format('%s.%s', nspname, relname)
+    from pg_class join pg_namespace as n on n.oid = relnamespace
+    where nspname in ('public', 'messaging') and relkind in ('r', 'v', 'm', 'p')
+"""
+ON_CLOCKS = {"category", "time_zone", "local_time"}
+"""Fields that are taken off before the others are looked at."""
+
 Rows = list[TupleRow]
 
 
@@ -75,6 +86,24 @@ def test_enqueue_answers_as_the_page_says(db: Database, shown: dict[str, list[Ro
     ]
     reasons = [(reason or "").replace(str(answers[0][1]), "…") for *_, reason in answers]
     assert reasons == [reason for _, _, reason in table]
+
+
+def test_the_fields_of_enqueue_are_those_of_the_page(db: Database) -> None:
+    table, text = (sections(PAGE)[name] for name in ("Hand a message over", "messaging.enqueue"))
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
+    columns = {name for cell in rows for name in re.findall(r"\w+", cell)}
+    assert columns <= {name for (name,) in db.execute(COLUMNS)}
+    more = set(re.findall(r"`(template|idempotency_ttl|dedupe_window|expires_in)`", text))
+    of_services = {"prepared", "segments"}  # told where it says what is not for callers
+    definition = one(db, "select pg_get_functiondef('messaging.unknown_field'::regproc)")
+    known = set(re.findall(r"'(\w+)'", str(definition))) | ON_CLOCKS
+    assert known - of_services == columns - {"status"} | more
+
+
+def test_every_table_and_view_is_on_the_page(db: Database) -> None:
+    there = {name for (name,) in db.execute(RELATIONS)}
+    rows = re.findall(r"^\| (`.+?`) \|", sections(PAGE)["What there is"], re.MULTILINE)
+    assert there == {name for cell in rows for name in re.findall(r"`([\w.]+)`", cell)}
 
 
 def test_a_template_is_found_by_its_name(shown: dict[str, list[Rows]]) -> None:
