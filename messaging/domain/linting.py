@@ -1,4 +1,4 @@
-"""Linting: what is wrong with a template, or dear, and how many parts its texts take. Nothing is
+"""Linting: what is wrong with a template, or costly, and how many parts its texts take. Nothing is
 rendered for it."""
 
 import re

@@ -34,7 +34,7 @@ def _destinations(settings: Settings, rules: list[tuple[str, str]]) -> Finding:
         return Finding(
             name="countries",
             state=State.OK,
-            what="texts may go to every country, dear ones too",
+            what="texts may go to every country, expensive ones too",
             advice="Better: set MESSAGING_COUNTRIES to those that you text, such as US,CA.",
         )
     blocked = f"; {len(allowed.blocked)} prefixes are blocked" if allowed.blocked else ""

@@ -85,7 +85,7 @@ def show(name: Name, version: Version = None, json: Json = False) -> ExitCode:
 def lint(
     name: NameOrNone = None, text: TextOption = None, file: File = None, json: Json = False
 ) -> ExitCode:
-    """Look for errors, dear characters and long texts: in a text, a template, or all."""
+    """Look for errors, costly characters and long texts: in a text, a template, or all."""
     from messaging.commands.screen import Screen
     from messaging.commands.templates import linting
     from messaging.commands.templates.source import Wish

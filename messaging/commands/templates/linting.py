@@ -1,4 +1,4 @@
-"""`messaging template lint`: what is wrong with a template, or dear. Nothing is stored."""
+"""`messaging template lint`: what is wrong with a template, or costly. Nothing is stored."""
 
 import json
 from collections.abc import Mapping, Sequence
