@@ -1,4 +1,5 @@
--- Upkeep: room for the opt-out line, asked for as soon as a body is handed over with SQL.
+-- Upkeep: room for the opt-out line, asked for as soon as a body is handed over with SQL; and an erasure that
+-- is counted before it is done, of whatever may be stored as a number.
 
 create table messaging.opt_out_line (
   one boolean primary key default true,
@@ -110,7 +111,148 @@ begin
 end
 $$;
 
-revoke all on function messaging.check_room(jsonb) from public;
+-- As it was, but for what is no number: it need not begin with +, and a few digits stand in many texts.
+create or replace function messaging.find_erasable(
+  number text, anywhere text, after uuid, most int
+)
+returns table (last uuid, jobs uuid[], sids text[], mentions uuid[])
+language plpgsql
+stable
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  told text := ltrim(number, '+');
+begin
+  return query
+  with next as materialized (
+    select
+      j.id,
+      j.twilio_sid,
+      j.recipient_phone = number or j.recipient_phone ~ anywhere as is_theirs,
+      char_length(told) >= 7
+      and strpos(
+        concat(j.message_content, j.template_vars, j.metadata, j.idempotency_key), told
+      ) > 0 as mentions,
+      j.status in ('sent', 'failed', 'canceled', 'expired', 'suppressed') as has_ended
+    from public.message_jobs as j
+    where j.id > after
+    order by j.id
+    limit most
+  )
+  select
+    (array_agg(n.id order by n.id desc))[1],
+    coalesce(array_agg(n.id) filter (where n.is_theirs and n.has_ended), '{}'),
+    coalesce(
+      array_agg(n.twilio_sid) filter (
+        where n.is_theirs and n.has_ended and n.twilio_sid is not null
+      ),
+      '{}'
+    ),
+    coalesce(array_agg(n.id) filter (where n.mentions and not n.is_theirs), '{}')
+  from next as n;
+end
+$$;
+
+create function messaging.count_erasable(
+  number text, whoms text[], written text, anywhere text
+)
+returns table (place text, fate text, amount bigint)
+language plpgsql
+stable
+as $$
+#variable_conflict use_column
+declare
+  source text;
+  found bigint;
+begin
+  return query
+  select 'public.message_jobs', 'withdrawn', count(*)
+  from public.message_jobs as j
+  where
+    j.status in ('scheduled', 'pending', 'retrying')
+    and (
+      j.recipient_phone = number
+      or j.status <> 'retrying' and j.prepared_at is null and j.recipient_phone ~ written
+    );
+  foreach source in array array['q_sms_queue', 'q_sms_priority_queue'] loop
+    execute format(
+      'select count(*) from pgmq.%I where case '
+      'when messaging.recipient_of(message) is null then message::text ~ $2 '
+      'else messaging.recipient_of(message) ~ $1 end',
+      source
+    ) into found using written, anywhere;
+    return query select 'pgmq.' || source, 'deleted', found;
+  end loop;
+  foreach source in array array['a_sms_queue', 'a_sms_priority_queue', 'q_sms_dlq', 'a_sms_dlq']
+  loop
+    execute format(
+      'select count(*) from pgmq.%I where coalesce('
+      'messaging.recipient_of(message), messaging.recipient_of(message -> ''message''), message::text'
+      ') ~ $1',
+      source
+    ) into found using anywhere;
+    return query select 'pgmq.' || source, 'deleted', found;
+  end loop;
+  return query
+  select 'messaging.series', 'stopped', count(*)
+  from messaging.series
+  where status in ('active', 'paused') and messaging.recipient_of(draft) ~ written
+  union all
+  select 'messaging.series', 'emptied', count(*)
+  from messaging.series
+  where status not in ('active', 'paused') and messaging.recipient_of(draft) ~ anywhere
+  union all
+  select 'messaging.inbound_messages', 'emptied', count(*)
+  from messaging.inbound_messages
+  where sender = number
+  union all
+  select 'messaging.cap_uses', 'emptied', count(*)
+  from messaging.cap_uses
+  where recipient = number
+  union all
+  select 'messaging.stops', 'emptied', count(*)
+  from messaging.stops
+  where scope = 'country' and value = number and resumed_at is not null
+  union all
+  select 'messaging.dead_numbers', 'deleted', count(*)
+  from messaging.dead_numbers
+  where phone = number
+  union all
+  select 'messaging.destinations', 'deleted', count(*)
+  from messaging.destinations
+  where rule = 'block' and what = number
+  union all
+  select 'messaging.consents', 'deleted', count(*) from messaging.consents where phone = number
+  union all
+  select 'messaging.consent_events', 'deleted', count(*)
+  from messaging.consent_events
+  where phone = number
+  union all
+  -- What of the ledger, with the opt-out that a block becomes, is kept as keyed hashes.
+  select 'messaging.erased_consents', 'added', count(*)
+  from (
+    select c.category from messaging.consents as c where c.phone = number
+    union
+    select 'all' from messaging.destinations where rule = 'block' and what = number
+  ) as spoken
+  where
+    exists (select from messaging.erased_consents as e where e.whom = any(whoms))
+    or exists (
+      select from messaging.consents as c where c.phone = number and c.state = 'opted_out'
+    )
+    or exists (select from messaging.destinations where rule = 'block' and what = number);
+end
+$$;
+comment on function messaging.count_erasable(text, text[], text, text) is
+  'How many rows of each table an erasure of this number would change, and how, but for messages that have '
+  'ended: messaging.find_erasable finds these. Writes nothing.';
+
+revoke all on function
+  messaging.check_room(jsonb),
+  messaging.count_erasable(text, text[], text, text)
+from public;
 
 -- Whoever could hand over still can; whoever may settle runs the bridge.
 do $$
