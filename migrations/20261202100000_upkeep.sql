@@ -1,5 +1,5 @@
--- Upkeep: room for the opt-out line, asked for as soon as a body is handed over with SQL; and an erasure that
--- is counted before it is done, of whatever may be stored as a number.
+-- Upkeep: room for the opt-out line, asked for as soon as a body is handed over with SQL; an erasure that is
+-- counted before it is done, of whatever may be stored as a number; and what the deletion of old things does.
 
 create table messaging.opt_out_line (
   one boolean primary key default true,
@@ -249,7 +249,78 @@ comment on function messaging.count_erasable(text, text[], text, text) is
   'How many rows of each table an erasure of this number would change, and how, but for messages that have '
   'ended: messaging.find_erasable finds these. Writes nothing.';
 
+-- What the deletion of old things has done.
+alter table messaging.retention_walks
+  drop constraint retention_walks_walk,
+  add constraint retention_walks_walk check (
+    walk in ('sent', 'failed', 'withdrawn', 'journal', 'letters', 'processes')
+  ),
+  add column ran_at timestamptz,
+  add column finished_at timestamptz not null default clock_timestamp(),
+  add column removed_at timestamptz,
+  add column removed_then int not null default 0,
+  add column removed_in_all bigint not null default 0;
+comment on column messaging.retention_walks.walk is
+  'What is gone through, the oldest first. Dead letters and processes need no place to go on from.';
+comment on column messaging.retention_walks.ran_at is
+  'When a batch was last looked for, to within ten seconds; null: never.';
+comment on column messaging.retention_walks.finished_at is
+  'When nothing that is old enough was left to look at; at first, when the table got this column.';
+comment on column messaging.retention_walks.removed_at is 'When it last deleted something.';
+comment on column messaging.retention_walks.removed_then is
+  'How many rows it deleted on that day (UTC).';
+comment on column messaging.retention_walks.removed_in_all is
+  'How many rows it has deleted since the table got this column.';
+insert into messaging.retention_walks (walk) values ('letters'), ('processes');
+
+-- Whoever goes on with a walk writes its place, and no other statement does.
+create function messaging.note_walk() returns trigger
+language plpgsql
+as $$
+begin
+  new.ran_at := clock_timestamp();
+  if (new.at, new.id, new.event_id) = (old.at, old.id, old.event_id) then
+    new.finished_at := new.ran_at;
+  end if;
+  return new;
+end
+$$;
+create trigger retention_walks_note before update of at, id, event_id on messaging.retention_walks
+for each row execute function messaging.note_walk();
+
+create function messaging.note_deletion(walk text, removed int, most int) returns void
+language sql
+begin atomic
+  update messaging.retention_walks as w
+  set
+    ran_at = clock_timestamp(),
+    finished_at = case
+      when w.walk in ('letters', 'processes') and removed < most then clock_timestamp()
+      else w.finished_at
+    end,
+    removed_then = removed + case
+      when removed = 0 or (w.removed_at at time zone 'UTC')::date = (now() at time zone 'UTC')::date
+      then w.removed_then
+      else 0
+    end,
+    removed_at = case when removed > 0 then clock_timestamp() else w.removed_at end,
+    removed_in_all = w.removed_in_all + removed
+  where
+    w.walk = (
+      select free.walk
+      from messaging.retention_walks as free
+      where free.walk = note_deletion.walk
+      for update skip locked
+    )
+    and (removed > 0 or w.ran_at is null or w.ran_at < now() - interval '10 seconds');
+end;
+comment on function messaging.note_deletion(text, int, int) is
+  'Writes down that so many rows of this kind were deleted, of at most so many; nothing anew is written '
+  'sooner than ten seconds later, nor while somebody else writes it.';
+
 revoke all on function
+  messaging.note_walk(),
+  messaging.note_deletion(text, int, int),
   messaging.check_room(jsonb),
   messaging.count_erasable(text, text[], text, text)
 from public;
