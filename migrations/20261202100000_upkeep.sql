@@ -1,5 +1,6 @@
 -- Upkeep: room for the opt-out line, asked for as soon as a body is handed over with SQL; an erasure that is
--- counted before it is done, of whatever may be stored as a number; and what the deletion of old things does.
+-- counted before it is done, of whatever may be stored as a number; what the deletion of old things does; and
+-- STOPs and STARTs whose webhooks came in another order than they were sent in.
 
 create table messaging.opt_out_line (
   one boolean primary key default true,
