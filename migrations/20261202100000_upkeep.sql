@@ -319,7 +319,100 @@ comment on function messaging.note_deletion(text, int, int) is
   'Writes down that so many rows of this kind were deleted, of at most so many; nothing anew is written '
   'sooner than ten seconds later, nor while somebody else writes it.';
 
+-- Of webhooks the later one counts, for they do not say when a text was sent. Twilio's list does.
+create function messaging.heed_order(texts jsonb) returns setof text
+language plpgsql
+as $$
+declare
+  heard record;
+  last messaging.consent_events;
+  proof jsonb;
+begin
+  for heard in
+    select listed.*
+    from jsonb_to_recordset(texts) as listed (
+      sid text, sender text, recipient text, word text, said text, only_undoes boolean,
+      sent_at timestamptz
+    )
+    -- An erased number has no texts any more.
+    join messaging.inbound_messages as known using (sid, sender)
+    where listed.word in ('stop', 'start') and listed.sender ~ '^\+[0-9]{7,15}$'
+    order by listed.sent_at, listed.word = 'stop'
+  loop
+    continue when messaging.is_outdone(heard.sender, heard.word, heard.sent_at);
+    select e.* into last
+    from messaging.consent_events as e
+    where e.phone = heard.sender and e.category = 'all'
+    order by e.id desc
+    limit 1;
+    continue when not found
+      or last.state <> case heard.word when 'stop' then 'opted_in' else 'opted_out' end;
+    proof := jsonb_build_object(
+      'sid', heard.sid, 'said', heard.said, 'to', heard.recipient, 'sent_at', heard.sent_at
+    );
+    if heard.word = 'stop' then
+      perform messaging.begin_stop(heard.sender, 'keyword', proof, null);
+    else
+      perform messaging.finish_stop(heard.sender);
+      insert into messaging.consent_events (phone, state, source, evidence)
+      values (heard.sender, 'opted_in', 'keyword', proof);
+    end if;
+    return next heard.sid;
+  end loop;
+end
+$$;
+comment on function messaging.heed_order(jsonb) is
+  'Heeds anew a STOP or START of Twilio''s list that is the last one which its number sent, where the '
+  'ledger has the opposite after it because its webhook came later. Returns those.';
+
+-- As it was, and then in the order in which texts were sent that webhooks brought.
+create or replace function messaging.record_missed(texts jsonb, until timestamptz)
+returns table (sid text, was_outdone boolean)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  missed record;
+begin
+  -- Of texts that are known already, too: what counts depends on when each was sent.
+  update messaging.inbound_messages as known
+  set sent_at = listed.sent_at
+  from jsonb_to_recordset(texts) as listed (sid text, sent_at timestamptz)
+  where known.sid = listed.sid and known.sent_at is null;
+
+  -- In the order in which they were sent; of the same second, a STOP is the last.
+  for missed in
+    select
+      listed.sid, listed.sender, listed.word, listed.sent_at, one.text as record,
+      messaging.is_outdone(listed.sender, listed.word, listed.sent_at) as outdone
+    from jsonb_array_elements(texts) as one (text)
+    cross join lateral jsonb_to_record(one.text)
+      as listed (sid text, sender text, word text, sent_at timestamptz)
+    where
+      listed.sent_at <= until
+      and not exists (select from messaging.inbound_messages as m where m.sid = listed.sid)
+    order by listed.sent_at, listed.word is not distinct from 'stop'
+  loop
+    perform from messaging.record_inbound(
+      jsonb_build_array(
+        case when missed.outdone then missed.record || '{"word": null}' else missed.record end
+      )
+    );
+    -- Its webhook may have come in this very moment.
+    continue when not found;
+    update messaging.inbound_messages as m
+    set sent_at = missed.sent_at, word = missed.word, was_missed = true
+    where m.sid = missed.sid;
+    sid := missed.sid;
+    was_outdone := missed.outdone;
+    return next;
+  end loop;
+  perform from messaging.heed_order(texts);
+end
+$$;
+
 revoke all on function
+  messaging.heed_order(jsonb),
   messaging.note_walk(),
   messaging.note_deletion(text, int, int),
   messaging.check_room(jsonb),
