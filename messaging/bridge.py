@@ -8,7 +8,7 @@ from math import ceil
 from messaging import events
 from messaging.domain.entries import Early, Entry, Hint, Letter, adopted, sort
 from messaging.domain.job import Lane
-from messaging.postgres import bell, guards, jobs, messages, queues
+from messaging.postgres import bell, guards, jobs, messages, opting_out, queues
 from messaging.postgres.bell import Bell
 from messaging.postgres.connect import REFUSALS
 from messaging.postgres.jobs import Postgres
@@ -56,6 +56,8 @@ def chunks(
     of them had waited for too long and the lane was left alone.
     """
     until = rt.monotonic() + lasting.total_seconds()
+    with rt.db.connection() as conn:
+        opting_out.note(conn, rt.settings.lines)
 
     def goes_on() -> bool:
         return rt.monotonic() < until and not rt.stopping.is_set()

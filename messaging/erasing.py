@@ -11,8 +11,9 @@ from uuid import UUID
 
 from messaging.domain.answers import Deleting
 from messaging.domain.consent import CATEGORIES, Consent, last_word
-from messaging.domain.erasure import PASSING, Key, Patterns, why_not
+from messaging.domain.erasure import PASSING, Key, why_not
 from messaging.domain.job import JobId, Phone, Sid
+from messaging.domain.spelling import Patterns
 from messaging.domain.wording import count
 from messaging.errors import Refused
 from messaging.postgres import erasure

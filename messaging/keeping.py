@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from messaging.domain.keeping import Times
 from messaging.setting_groups import PostgresUrl, named
 
 Days = Annotated[int, Field(ge=0, le=36_500)]
@@ -66,6 +67,16 @@ class KeepingSettings(BaseModel):
     def keeps_processes(self) -> timedelta | None:
         """How long processes are remembered that give no sign of life."""
         return _time(self.keep_processes_days)
+
+    @property
+    def times(self) -> Times:
+        """All of them."""
+        return Times(
+            jobs=self.keeps_jobs,
+            journal=self.keeps_journal,
+            dead=self.keeps_dead,
+            processes=self.keeps_processes,
+        )
 
     def misfits_of_keeping(self) -> Iterator[str]:
         """What is too short to be safe, a sentence each."""

@@ -151,8 +151,8 @@ class Messaging:
 
     def _prepare(self, drafts: Mapping[int, Draft], conn: Postgres | None) -> Drafted:
         connection = partial(self._connection, conn)
-        region, bounds = self._settings.default_region, self._bounds.of(connection)
-        return prepare_all(drafts, region, bounds, connection)
+        given, bounds = self._settings, self._bounds.of(connection)
+        return prepare_all(drafts, given.default_region, bounds, given.lines, connection)
 
     def _store(self, batch: Drafted, conn: Postgres | None) -> list[Enqueued]:
         """Stores what can be stored, in one transaction."""

@@ -77,8 +77,8 @@ class Planner:
     def take(self, rows: Sequence[Row]) -> list[Fate]:
         """What would become of these, before it is known when their turn comes."""
         drafts = {row.number: row.draft for row in rows if row.draft is not None}
-        region = self._settings.default_region
-        drafted = prepare_all(drafts, region, ANYWHERE, self._connection)
+        region, lines = self._settings.default_region, self._settings.lines
+        drafted = prepare_all(drafts, region, ANYWHERE, lines, self._connection)
         known = self._ask(drafted.prepared)
         fates = []
         for row in rows:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from messaging import events
 from messaging.domain.clocks import wall_clock
-from messaging.domain.draft import Draft, Prepared, prepare
+from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
+from messaging.domain.first_lines import check_room
 from messaging.domain.job import JobId
 from messaging.domain.recurrence import Recurrence, checked
 from messaging.domain.series import Plan, SeriesId, draft_of, fields_of, plan
@@ -44,7 +45,7 @@ def add(
     """
     if draft.scheduled_for or draft.local_time or draft.idempotency_key:
         raise Refused("A series sets the times and keys of its messages: leave them out.")
-    prepared = _prepared(conn, settings, draft)
+    prepared = _checked(conn, settings, draft)
     clock = wall_clock(prepared.recipient_phone, time_zone or draft.time_zone, starts_at)
     recurrence = Recurrence(rule=rule, starts_at=starts_at, time_zone=clock.time_zone or "")
     checked(recurrence, settings.series_bounds)
@@ -102,6 +103,7 @@ def _make_or_refuse(rt: Runtime, conn: Postgres, row: Row) -> int:
 def _make(rt: Runtime, conn: Postgres, row: Row) -> int:
     if row.made_until is None:
         checked(row.recurrence, rt.settings.series_bounds)
+        _checked(conn, rt.settings, draft_of(row.draft))
     made = series.made(conn, row.id, row.made_until or row.starts_at)
     ahead = timedelta(seconds=rt.settings.series_ahead)
     step = plan(row.recurrence, row.made_until, made, row.now, ahead)
@@ -138,9 +140,20 @@ def _store(rt: Runtime, conn: Postgres, row: Row, step: Plan) -> Mapping[datetim
     }
 
 
+def _checked(conn: Postgres, settings: Settings, draft: Draft) -> Prepared:
+    """Also whether its first text has room for the opt-out line; later ones need none."""
+    template = _template(conn, draft)
+    prepared = prepare(draft, template, settings.default_region)
+    check_room(prepared, template, settings.lines)
+    return prepared
+
+
 def _prepared(conn: Postgres, settings: Settings, draft: Draft) -> Prepared:
-    row = None if draft.template is None else messages.template(conn, str(draft.template))
-    return prepare(draft, row, settings.default_region)
+    return prepare(draft, _template(conn, draft), settings.default_region)
+
+
+def _template(conn: Postgres, draft: Draft) -> TemplateSource | None:
+    return None if draft.template is None else messages.template(conn, str(draft.template))
 
 
 def _changed(conn: Postgres, id: SeriesId, wanted: str) -> str:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import psycopg
 
 from messaging import events
+from messaging.domain.keeping import Kind
 from messaging.postgres import retention
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.retention import Walk
 from messaging.runtime import Runtime
 
 _WALKS: tuple[Walk, ...] = ("sent", "failed", "withdrawn")
+_WITHOUT_PLACE = frozenset({Kind.LETTERS, Kind.PROCESSES})
+"""What is not gone through: who looks there writes no place, so it is noted that somebody did."""
 _MOST = 500
 """Rows in one transaction, which takes some hundredths of a second."""
 
@@ -63,7 +66,9 @@ def _jobs(rt: Runtime, walk: Walk) -> int:
     if not keep and not (keep_dead and walk == "failed"):
         return 0
     return _batch(
-        rt, lambda conn: retention.forget_jobs(conn, walk, keep, keep_dead, _MOST).deleted
+        rt,
+        Kind(walk),
+        lambda conn: retention.forget_jobs(conn, walk, keep, keep_dead, _MOST).deleted,
     )
 
 
@@ -71,25 +76,34 @@ def _journal(rt: Runtime) -> int:
     keep = rt.settings.keeps_journal
     if not keep:
         return 0
-    return _batch(rt, lambda conn: retention.forget_journal(conn, keep, _MOST).deleted)
+    return _batch(
+        rt, Kind.JOURNAL, lambda conn: retention.forget_journal(conn, keep, _MOST).deleted
+    )
 
 
 def _letters(rt: Runtime) -> int:
     keep = rt.settings.keeps_dead
-    return _batch(rt, lambda conn: retention.forget_letters(conn, keep, _MOST)) if keep else 0
+    if not keep:
+        return 0
+    return _batch(rt, Kind.LETTERS, lambda conn: retention.forget_letters(conn, keep, _MOST))
 
 
 def _processes(rt: Runtime) -> int:
     keep = rt.settings.keeps_processes
-    return _batch(rt, lambda conn: retention.forget_processes(conn, keep)) if keep else 0
+    if not keep:
+        return 0
+    return _batch(rt, Kind.PROCESSES, lambda conn: retention.forget_processes(conn, keep))
 
 
-def _batch(rt: Runtime, forget: Callable[[Postgres], int]) -> int:
+def _batch(rt: Runtime, kind: Kind, forget: Callable[[Postgres], int]) -> int:
     """One transaction of its own; none of them holds others up for long."""
     try:
         with rt.db.connection() as conn:
             retention.be_modest(conn)
-            return forget(conn)
+            removed = forget(conn)
+            if removed or kind in _WITHOUT_PLACE:
+                retention.note_deletion(conn, kind, removed, _MOST)
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
         events.deletion_postponed(reason=type(error).__name__)
         return 0
+    return removed

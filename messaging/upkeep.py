@@ -40,9 +40,9 @@ def sweep(rt: Runtime) -> Swept:
     with rt.db.connection() as conn:
         late = timedelta(seconds=rt.settings.send_deadline) + _STOP_LEFT_AFTER
         consent.finish_overdue(conn, late)
-    if rt.settings.caps:
-        with rt.db.connection() as conn:
-            guards.forget_uses(conn, _USES)
+    with rt.db.connection() as conn:
+        # Also without caps: what was counted while there were some has the recipients' numbers.
+        guards.forget_uses(conn, _USES)
     if in_doubt:
         events.jobs_swept(jobs=in_doubt)
     if restored:

@@ -13,6 +13,7 @@ from messaging.commands.checks import (
     guards,
     missed,
     processes,
+    retention,
     twilio,
 )
 from messaging.commands.checks.finding import Finding, State, ok, trouble
@@ -70,6 +71,7 @@ def _findings() -> Iterator[Finding]:
     yield from guards.look(settings)
     yield erasure.look(settings)
     yield missed.look(settings)
+    yield retention.look(settings)
     yield from processes.look(settings)
     yield from twilio.look(settings, looked.ahead)
 

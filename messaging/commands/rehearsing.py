@@ -20,7 +20,8 @@ def rehearse(
         return nullcontext(conn)
 
     given = dict(enumerate(drafts, start=1))
-    drafted = prepare_all(given, settings.default_region, bounds.of(connection), connection)
+    region, lines = settings.default_region, settings.lines
+    drafted = prepare_all(given, region, bounds.of(connection), lines, connection)
     return [_tried(position, drafted.refused.get(position)) for position in given]
 
 

@@ -70,15 +70,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSource:
-    """A row of `message_templates`, as far as a draft needs it.
-
-    `content` is what its version says, as JSON: `domain.content` reads it.
-    """
+    """A row of `message_templates`, as far as a draft needs it. `domain.content` reads what its
+    version says, and `domain.opt_out_line` the line: both are JSON texts."""
 
     id: UUID
     name: str
     version: int
     content: str
+    opt_out_line: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

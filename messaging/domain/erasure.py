@@ -1,12 +1,10 @@
-"""Erased numbers: the keyed hashes of their opt-outs, and how a number may be written. Pure."""
+"""Erased numbers: the keyed hashes of their opt-outs, and what stands against an erasure. Pure."""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import phonenumbers
 
 from messaging.domain.job import Phone
 from messaging.errors import Misconfigured
@@ -17,9 +15,6 @@ SHORTEST_KEY = 32
 """Characters: whoever has the hashes must not find the key, and then the numbers, by trying."""
 _CHANNEL = "sms"
 _ID = b"messaging erasure key"
-_BETWEEN = r"[\s().\/\u2010-\u2015\u2212-]*"
-_SHORTEST_NATIONAL = 7
-"""Digits: what is shorter stands in many texts and is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,44 +95,12 @@ PASSING = frozenset({"scheduled", "processing", "stopping"})
 
 def why_not(hindrances: Mapping[str, int]) -> str:
     """Why a number is not erased now: a proof, or a word of its owner, would be lost."""
-    told = "; ".join(f"{amount} {_STANDING_AGAINST[what]}" for what, amount in hindrances.items())
     return (
-        f"It is not erased yet, because something of this number is not over: {told}. What waited "
-        "is ended. See to it, and run the command again."
+        "It is not erased yet, because something of this number is not over: "
+        f"{against(hindrances)}. What waited is ended. See to it, and run the command again."
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
-    """How a number may be written, for Postgres and Python."""
-
-    phone: Phone
-
-    def recipient(self, region: str | None) -> str:
-        """A recipient that is this number; `region` is the country of those that name none."""
-        home = phonenumbers.region_code_for_number(phonenumbers.parse(self.phone))
-        number = _any(self.phone) if region == home else _abroad(self.phone)
-        return rf"^[^0-9+]*\+?{number}[^0-9]*$"
-
-    @property
-    def anywhere(self) -> str:
-        """The number in the midst of other words, also without its country."""
-        return rf"(?<![0-9])\+?{_any(self.phone)}(?![0-9])"
-
-
-def _abroad(phone: str) -> str:
-    number = phonenumbers.parse(phone)
-    country = _spread(str(number.country_code))
-    inner = _spread(phonenumbers.national_significant_number(number))
-    return rf"(?:(?:00|011)?{_BETWEEN}{country}{_BETWEEN}0?{_BETWEEN}{inner})"
-
-
-def _any(phone: str) -> str:
-    inner = phonenumbers.national_significant_number(phonenumbers.parse(phone))
-    if len(inner) < _SHORTEST_NATIONAL:
-        return _abroad(phone)
-    return rf"(?:{_abroad(phone)}|0?{_BETWEEN}{_spread(inner)})"
-
-
-def _spread(digits: str) -> str:
-    return _BETWEEN.join(digits)
+def against(hindrances: Mapping[str, int]) -> str:
+    """What stands against an erasure, and what to do about each."""
+    return "; ".join(f"{amount} {_STANDING_AGAINST[what]}" for what, amount in hindrances.items())

@@ -44,6 +44,16 @@ class Erasable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many rows of a table an erasure changes; `fate` says how: withdrawn, deleted, emptied,
+    stopped or added."""
+
+    place: str
+    fate: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """A row of the journal of erasures."""
 
@@ -100,6 +110,26 @@ def hindrances(conn: Postgres, phone: Phone) -> dict[str, int]:
     """What of a number is not over: statuses, unread, stopping, stop; and how many of each."""
     rows = conn.execute(query("erasure", "erasure_hindrances"), {"phone": phone})
     return {str(what): int(amount) for what, amount in rows}
+
+
+def shares(
+    conn: Postgres, phone: Phone, whoms: Sequence[str], written: str, anywhere: str
+) -> list[Share]:
+    """What an erasure of a number would change, but for messages that have ended."""
+    values = {"phone": phone, "whoms": list(whoms), "written": written, "anywhere": anywhere}
+    with conn.cursor(row_factory=class_row(Share)) as cursor:
+        return cursor.execute(query("erasure", "count_erasable"), values).fetchall()
+
+
+def telling(conn: Postgres, jobs: Sequence[JobId], anywhere: str) -> int:
+    """How many lines of these messages' journals tell the number."""
+    return _number(conn, "count_telling", {"jobs": list(jobs), "anywhere": anywhere})
+
+
+def unfinished(conn: Postgres, whoms: Sequence[str]) -> int | None:
+    """The erasure of a number that somebody left unfinished."""
+    row = conn.execute(query("erasure", "unfinished_erasure"), {"whoms": list(whoms)}).fetchone()
+    return None if row is None else int(row[0])
 
 
 def find(conn: Postgres, phone: Phone, anywhere: str, after: JobId, most: int) -> Erasable:

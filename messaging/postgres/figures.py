@@ -6,7 +6,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from messaging.postgres import alerts, guards, missed
+from messaging.domain.keeping import Kept, Times
+from messaging.postgres import alerts, guards, missed, retention
 from messaging.postgres.guards import Count, Stop
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
@@ -50,6 +51,8 @@ class Figures:
     """What counts against the caps in this hour and this day."""
     missed: int
     """Texts to us of the last 24 hours that no webhook brought."""
+    kept: Sequence[Kept] = ()
+    """How it stands with what may be deleted, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +87,8 @@ class Failure:
     messages: int
 
 
-def read(conn: Postgres) -> Figures:
-    """The figures now."""
+def read(conn: Postgres, times: Times | None = None) -> Figures:
+    """The figures now; with the times of the settings, also how deletion keeps up."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
         waiting = cursor.execute(query("figures", "waiting")).fetchall()
     with conn.cursor(row_factory=class_row(Recent)) as cursor:
@@ -101,6 +104,7 @@ def read(conn: Postgres) -> Figures:
         stops=guards.active_stops(conn),
         counts=guards.counts(conn),
         missed=missed.missed_lately(conn),
+        kept=() if times is None else retention.kept(conn, times),
     )
 
 

@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.domain.category import Category
 from messaging.domain.job import JobId
-from messaging.domain.opt_out_line import Completed, FirstText
+from messaging.domain.opt_out_line import Completed, FirstText, OptOutLines
 from messaging.postgres import arrays
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
@@ -52,6 +52,12 @@ def add_lines(conn: Postgres, texts: Sequence[Completed]) -> set[JobId]:
 def template_lines(conn: Postgres) -> list[str]:
     """What templates say of the line, as JSON texts."""
     return [line for (line,) in conn.execute(query("templates", "opt_out_lines"))]
+
+
+def note(conn: Postgres, lines: OptOutLines) -> None:
+    """Tells those who hand bodies over with SQL which line to leave room for."""
+    categories = sorted(lines.lined or ())
+    conn.execute(query("jobs", "note_opt_out_line"), {"line": lines.line, "categories": categories})
 
 
 def refuse(conn: Postgres, id: JobId, reason: str) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
+from messaging.domain.keeping import Kept, Kind, Times
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
@@ -45,6 +46,33 @@ def forget_letters(conn: Postgres, keep: timedelta, most: int) -> int:
 def forget_processes(conn: Postgres, keep: timedelta) -> int:
     """Forgets processes that have been silent for so long; how many."""
     return conn.execute(query("retention", "forget_processes"), {"keep": keep}).rowcount
+
+
+def note_deletion(conn: Postgres, kind: Kind, removed: int, most: int) -> None:
+    """Writes down that so many rows were deleted, of at most so many."""
+    values = {"walk": kind, "removed": removed, "most": most}
+    conn.execute(query("retention", "note_deletion"), values)
+
+
+def kept(conn: Postgres, times: Times) -> list[Kept]:
+    """How it stands with each kind that may be deleted."""
+    given = {
+        "keep": times.jobs,
+        "keep_dead": times.dead,
+        "keep_journal": times.journal,
+        "keep_processes": times.processes,
+    }
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("retention", "kept"), given).fetchall()
+    kinds = [Kind(row.pop("walk")) for row in rows]
+    return [
+        Kept(kind=kind, keep=times.of(kind), **row) for kind, row in zip(kinds, rows, strict=True)
+    ]
+
+
+def kept_otherwise(conn: Postgres) -> Mapping[str, datetime | None]:
+    """The oldest of what no setting deletes: inbound, ledger, series, archives, cap_uses."""
+    return dict(conn.execute(query("retention", "kept_otherwise")).fetchall())
 
 
 def be_modest(conn: Postgres) -> None:

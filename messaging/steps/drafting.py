@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from messaging.domain.destinations import Destinations
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
+from messaging.domain.first_lines import check_room
+from messaging.domain.opt_out_line import OptOutLines
 from messaging.errors import Refused
 from messaging.postgres import messages
 from messaging.postgres.jobs import Postgres
@@ -23,16 +25,22 @@ def prepare_all(
     drafts: Mapping[int, Draft],
     default_region: str | None,
     destinations: Destinations,
+    lines: OptOutLines,
     connection: Callable[[], AbstractContextManager[Postgres]],
 ) -> Drafted:
-    """Prepares each of them alone; over such a connection, their templates are read."""
+    """Prepares each of them alone; over such a connection, their templates are read.
+
+    Of each text that may be a first one, it is asked whether there is room for one of `lines`.
+    """
     templates = _templates(drafts.values(), connection)
     prepared: dict[int, Prepared] = {}
     refused: dict[int, str] = {}
     for position, draft in drafts.items():
         template = None if draft.template is None else templates.get(str(draft.template))
         try:
-            prepared[position] = prepare(draft, template, default_region, destinations)
+            ready = prepare(draft, template, default_region, destinations)
+            check_room(ready, template, lines)
+            prepared[position] = ready
         except Refused as refusal:
             refused[position] = str(refusal)
     return Drafted(prepared=prepared, refused=refused)

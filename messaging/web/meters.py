@@ -12,6 +12,7 @@ from messaging.domain.standing import Standing
 from messaging.postgres.figures import Figures
 from messaging.postgres.messages import Recorded
 from messaging.postgres.reading import Seen
+from messaging.web.kept import kept
 
 
 class Meters:
@@ -99,6 +100,7 @@ class _Gauges(Collector):
                 "Texts to us of the last 24 hours that no webhook brought.",
                 figures.missed,
             )
+            yield from kept(figures.kept)
         if self._breakers is not None:
             yield from _stopped(self._breakers)
 

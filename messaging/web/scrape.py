@@ -8,6 +8,7 @@ from functools import partial
 
 import psycopg
 
+from messaging.domain.keeping import Times
 from messaging.outages import Outages
 from messaging.postgres import figures
 from messaging.postgres.figures import Figures
@@ -40,7 +41,8 @@ class Scrape:
 
     def _read(self) -> Seen[Figures] | None:
         try:
-            seen = read(self._settings, _figures, partial(self._outages.note, "replica"))
+            ask = partial(_figures, self._settings.times)
+            seen = read(self._settings, ask, partial(self._outages.note, "replica"))
         except psycopg.Error:
             return None
         if seen.behind is not None:
@@ -48,7 +50,7 @@ class Scrape:
         return seen
 
 
-def _figures(conn: Postgres) -> Figures:
+def _figures(times: Times, conn: Postgres) -> Figures:
     with conn.transaction():
         conn.execute("select set_config('statement_timeout', '4s', true)")
-        return figures.read(conn)
+        return figures.read(conn, times)

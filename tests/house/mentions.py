@@ -116,9 +116,10 @@ def is_defined(dotted: str) -> bool:
 @cache
 def metrics() -> Mapping[str, frozenset[str]]:
     """The metrics of the web process by name, with their labels."""
-    (module,) = (one for one in tree.product() if one.path == "messaging/web/meters.py")
     return {
         name: labels
+        for module in tree.product()
+        if module.path.startswith("messaging/web/")
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Call)
         for name, labels in _metric(node)
@@ -127,7 +128,7 @@ def metrics() -> Mapping[str, frozenset[str]]:
 
 def _metric(call: ast.Call) -> Iterator[tuple[str, frozenset[str]]]:
     kind = ast.unparse(call.func)
-    if kind in ("Counter", "GaugeMetricFamily"):
+    if kind in ("Counter", "GaugeMetricFamily") and call.args:  # and no Counter of collections
         labels = [*call.args[2:3], *(word.value for word in call.keywords if word.arg == "labels")]
         name = ast.literal_eval(call.args[0]) + ("_total" if kind == "Counter" else "")
         listed = [ast.literal_eval(one) for one in labels if isinstance(one, ast.List)]

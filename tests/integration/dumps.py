@@ -30,6 +30,23 @@ def holding(db: Database, word: str) -> set[str]:
     }
 
 
+def contents(db: Database) -> dict[str, str]:
+    """All that is in the database: a hash of each table's rows."""
+    tables = db.execute(
+        "select format('%I.%I', schemaname, tablename) from pg_tables "
+        "where schemaname in ('public', 'messaging', 'pgmq')"
+    ).fetchall()
+    hashes = {}
+    for (table,) in tables:
+        row = db.execute(
+            f"select count(*) || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') "
+            f"from {table} as t".encode()
+        ).fetchone()
+        assert row is not None
+        hashes[table] = str(row[0])
+    return hashes
+
+
 def _copied(db: Database, schema: str, table: str) -> str:
     statement = sql.SQL("copy (select * from {}) to stdout").format(sql.Identifier(schema, table))
     with db.cursor() as cursor, cursor.copy(statement) as copied:

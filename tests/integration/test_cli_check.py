@@ -25,8 +25,8 @@ from tests.integration.story import stop
 Database = Connection[TupleRow]
 PARTS = [
     "settings", "database", "direct", "migrations", "pgmq", "queues", "clock", "alerts", "stops",
-    "countries", "erasure", "inbound", "redis", "sending", "workers", "bridge", "beat", "twilio",
-    "sender", "callback",
+    "countries", "erasure", "inbound", "retention", "redis", "sending", "workers", "bridge", "beat",
+    "twilio", "sender", "callback",
 ]  # fmt: skip
 
 TAKES_EVERYTHING = replace(

@@ -8,14 +8,18 @@ import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
+from messaging.domain.erasure import Key
+from messaging.domain.phone import normalise
 from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.postgres import erasure
 from messaging.runtime import Runtime
 from tests.integration.command_line import CommandLine
-from tests.integration.dumps import dump
+from tests.integration.dumps import contents, dump, holding
 from tests.integration.story import TO, insert, row, work
+from tests.integration.test_erasure import EVERYWHERE, OTHER, THEIRS, history, queued
 
 Database = Connection[TupleRow]
 KEY = "k" * 32
@@ -130,6 +134,123 @@ def test_an_erasure_that_is_killed_is_finished_by_the_next_one(
     left = dump(db)
     assert (False, False) == (TO[1:] in left, "Zebulon" in left)
     assert [True] == [bool(one.finished_at) for one in erasure.latest(db, 9)]
+
+
+def test_a_trial_counts_what_an_erasure_takes_and_takes_nothing(
+    messaging: CommandLine, rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    history(db)
+    queued(db)
+    messaging("consent", "opt-out", THEIRS, "--evidence", "called")
+    insert(db, recipient_phone=THEIRS, scheduled_for="2099-01-01")
+    insert(db, recipient_phone="(415) 555-2671", scheduled_for="2099-01-01")
+    messaging.set(MESSAGING_DEFAULT_REGION="US")
+    before = contents(db)
+    trial = messaging("erase", THEIRS, "--dry-run", "--at-twilio", "--json")
+    assert (0, before) == (trial.code, contents(db))
+    foreseen = {(one["place"], one["fate"]): one["amount"] for one in trial.json["tables"]}
+    places = {place for place, _ in foreseen} - {"messaging.erased_consents"}
+    assert EVERYWHERE == places, "each table that may tell a number"
+    assert {"at_twilio": 2, "key": erasure_key().id, "hindrances": {}} == {
+        name: trial.json[name] for name in ("at_twilio", "key", "hindrances")
+    }
+    done = messaging("erase", THEIRS, "--json").json
+    assert foreseen["public.message_jobs", "withdrawn"] == done["withdrawn"]
+    jobs = ("withdrawn", "emptied")
+    assert sum(foreseen["public.message_jobs", fate] for fate in jobs) == done["messages"]
+    assert foreseen["messaging.inbound_messages", "emptied"] == done["inbound"]
+    kept = db.execute("select count(*) from messaging.erased_consents").fetchone()
+    assert (foreseen["messaging.erased_consents", "added"],) == kept
+    again = messaging("erase", THEIRS, "--dry-run", "--json").json["tables"]
+    assert [] == again, "an erasure leaves nothing that a trial counts"
+
+
+def erasure_key() -> Key:
+    return Key(KEY.encode())
+
+
+def test_a_trial_tells_what_stands_against_it(messaging: CommandLine, db: Database) -> None:
+    id = insert(db, recipient_phone=THEIRS)
+    db.execute("update message_jobs set status = 'held', due_at = null where id = %s", [id])
+    insert(db, recipient_phone=THEIRS)
+    ran = messaging("erase", THEIRS, "--dry-run")
+    assert 4 == ran.code
+    found = messaging("erase", THEIRS, "--dry-run", "--json").json
+    assert {"held": 1} == found["hindrances"], "what waits would be withdrawn"
+    assert "It would be refused now: 1 held for a person" in ran.err
+    assert "this was a trial" in ran.err
+    messaging.set(MESSAGING_ERASURE_KEY="")
+    assert "MESSAGING_ERASURE_KEY is not set" in messaging("erase", OTHER, "--dry-run").err
+
+
+def test_a_trial_tells_that_a_block_is_kept_as_an_opt_out(
+    messaging: CommandLine, db: Database
+) -> None:
+    db.execute("insert into messaging.destinations (rule, what) values ('block', %s)", [THEIRS])
+    tables = messaging("erase", THEIRS, "--dry-run", "--json").json["tables"]
+    assert [("messaging.destinations", 1), ("messaging.erased_consents", 1)] == [
+        (one["place"], one["amount"]) for one in tables
+    ]
+    assert messaging("erase", THEIRS, "--json").json["opted_out"]
+
+
+STORED = {
+    "+9991234567": ("+9991234567", "+999 123-4567", "00999 1234567"),
+    "12345": ("12345", "12345", " 12345"),
+    "whatsapp:+14155552671": ("whatsapp:+14155552671",) * 3,
+    "call me": ("call me", "call me", "call me "),
+}
+
+
+@pytest.mark.parametrize("number", STORED)
+def test_whatever_may_be_stored_as_a_number_can_be_erased(
+    messaging: CommandLine, rt: Runtime, db: Database, number: str
+) -> None:
+    sender, *recipients = STORED[number]
+    db.execute(
+        "insert into messaging.inbound_messages (sid, sender, recipient, body, media_urls) "
+        "values (%s, %s, '+15005550006', 'Zebulon', '{}')",
+        ["SM" + "1" * 32, sender],
+    )
+    failed = [insert(db, recipient_phone=to, message_content="Zebulon") for to in recipients]
+    work(rt)
+    assert {"failed"} == {row(db, id).status for id in failed}
+    insert(db, recipient_phone=recipients[0], message_content="Zebulon", scheduled_for="2099-01-01")
+    whole = Jsonb({"message": {"to": recipients[1], "body": "Zebulon"}})
+    db.execute("select pgmq.send('sms_dlq', %s)", [whole])
+    other = insert(db, recipient_phone=OTHER, message_content=f"Text {number}.")
+    done = messaging("erase", number, "--json")
+    assert (0, 1, 3, 1) == (
+        done.code, *(done.json[name] for name in ("withdrawn", "messages", "inbound"))
+    )  # fmt: skip
+    assert OTHER == row(db, other).recipient_phone
+    told = [str(other)] if len(number) >= 7 else []
+    assert told == done.json["mentions"], "few digits stand in many texts"
+    assert set() == holding(db, "Zebulon")
+    left = db.execute(
+        "select recipient_phone from message_jobs union "
+        "select sender from messaging.inbound_messages"
+    ).fetchall()
+    assert {("erased",), (OTHER,)} == set(left)
+
+
+def test_what_is_no_number_and_nowhere_is_refused(messaging: CommandLine, db: Database) -> None:
+    code, said = messaging("erase", "+9991234567").error
+    assert 2 == code
+    assert "Nothing of it is kept as it is written, either." in said
+    assert [] == erasure.latest(db, 9)
+    assert 2 == messaging("erase", " ", "--dry-run").code
+
+
+def test_a_short_code_may_look_like_a_number(messaging: CommandLine, db: Database) -> None:
+    """Five digits may be a landline somewhere."""
+    messaging.set(MESSAGING_DEFAULT_REGION="DE")
+    code = "89190"
+    assert f"+49{code}" == normalise(code, "DE")
+    id = insert(db, recipient_phone=code, scheduled_for="2099-01-01")
+    assert 0 == messaging("erase", code, "--as-written").code
+    assert "erased" == row(db, id).recipient_phone
+    assert 2 == messaging("erase", code, "--as-written").code
 
 
 def waits(db: Database) -> bool:

@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 from messaging.domain.phone import mask
 from tests.house.tree import ROOT
 from tests.integration.command_line import CommandLine
+from tests.integration.dumps import contents
 from tests.integration.story import insert
 
 Database = Connection[TupleRow]
@@ -141,23 +142,6 @@ def test_a_plan_says_of_every_row_what_enqueue_does_then(
     rows = db.execute("select message_content, status from message_jobs")
     statuses: dict[str, str] = dict(rows.fetchall())
     assert ("suppressed", "expired") == (statuses["Dead"], statuses["Late"])
-
-
-def contents(db: Database) -> dict[str, str]:
-    """All that is in the database: a hash of each table's rows."""
-    tables = db.execute(
-        "select format('%I.%I', schemaname, tablename) from pg_tables "
-        "where schemaname in ('public', 'messaging', 'pgmq')"
-    ).fetchall()
-    hashes = {}
-    for (table,) in tables:
-        row = db.execute(
-            f"select count(*) || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') "
-            f"from {table} as t".encode()
-        ).fetchone()
-        assert row is not None
-        hashes[table] = str(row[0])
-    return hashes
 
 
 def test_a_plan_changes_no_row_and_no_key(

@@ -207,6 +207,7 @@ HARMLESS = {
     "messaging.rulebooks",
     "messaging.schema_migrations",
     "messaging.occurrences",
+    "messaging.opt_out_line",
     "messaging.prices",
     "messaging.retention_walks",
     "messaging.stopped_jobs",

@@ -155,6 +155,11 @@ SITUATIONS: list[tuple[list[Said], list[Said], Consent]] = [
     ([("STOP", 60)], [("START", 50)], OPTED_IN),
     ([("START", 50), ("STOP", 40)], [("STOP", 60)], OPTED_OUT),
     ([("help", 40)], [("STOP", 60)], OPTED_OUT),
+    ([("STOP", 50), ("START", 60)], [], OPTED_OUT),
+    ([("START", 50), ("STOP", 60)], [], OPTED_IN),
+    ([("YES", 50), ("STOP", 60)], [], OPTED_IN),
+    ([("STOP", 60), ("START", 50)], [], OPTED_IN),
+    ([("STOP", 40), ("START", 50)], [("STOP", 60)], OPTED_OUT),
 ]
 """What webhooks brought, what was missed, as Twilio was given it, and what counts in the end."""
 
@@ -188,6 +193,56 @@ def read_in_pages(rt: Runtime, db: Database, size: int) -> None:
         for start in range(0, len(part), size):
             missed._record(rt, part[start : start + size], turn, rt.settings.keywords)
     finish(db)
+
+
+def crossed(rt: Runtime, db: Database, twilio: Simulator) -> None:
+    """Webhooks of a STOP and of a START that was sent before it came in the other order."""
+    deliver(rt, db, twilio, receive(twilio, "STOP", 50), 50)
+    deliver(rt, db, twilio, receive(twilio, "START", 60), 50)
+
+
+def test_the_ledger_tells_what_came_and_what_counts_of_webhooks_that_crossed(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    crossed(rt, db, twilio)
+    assert OPTED_IN is word(db), "nothing says yet which was sent first"
+    id = insert(db)
+    assert [0, 0] == [look(rt, db), look(rt, db)], "nothing was missed"
+    assert (OPTED_OUT, "suppressed") == (word(db), row(db, id).status)
+    ledger = db.execute(
+        "select state, evidence ->> 'said' from messaging.consent_events order by id"
+    )
+    assert [("opted_out", "STOP"), ("opted_in", "START"), ("opted_out", "STOP")] == [
+        (state, said.upper()) for state, said in ledger
+    ]
+
+
+def test_what_was_recorded_after_webhooks_that_crossed_stands(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    crossed(rt, db, twilio)
+    consent.record(db, PHONE, OPTED_IN, source="import", evidence=PROOF, category="all", by="ann")
+    look(rt, db)
+    assert OPTED_IN is word(db)
+
+
+def test_an_erased_number_is_not_revived_by_texts_that_crossed(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    crossed(rt, db, twilio)
+    db.execute("update messaging.inbound_messages set sender = 'erased'")
+    look(rt, db)
+    assert OPTED_IN is word(db), "what it said afterwards"
+
+
+def test_a_start_that_crossed_comes_after_a_stop_that_is_being_carried_out(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    deliver(rt, db, twilio, receive(twilio, "START", 50), 50)
+    deliver(rt, db, twilio, receive(twilio, "STOP", 60), 50)
+    consent.begin_stop(db, PHONE, "keyword", PROOF, None)
+    look(rt, db)
+    assert OPTED_IN is word(db)
 
 
 def test_of_a_webhook_that_was_late_the_time_of_sending_counts(

@@ -1,9 +1,11 @@
 """The opt-out line: on the first text to a number, once for all of its tries, never on none."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,11 +14,13 @@ from psycopg.types.json import Jsonb
 from messaging import (
     Draft,
     Messaging,
+    bridge,
     comparison,
     delivery,
     handover,
     promotion,
     reconciliation,
+    recurring,
     runtime,
 )
 from messaging.comparison import Wish
@@ -30,7 +34,7 @@ from messaging.errors import Refused
 from messaging.local import clock
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Kind, Rule
-from messaging.postgres import guards, jobs, opting_out
+from messaging.postgres import guards, jobs, messages, opting_out
 from messaging.runtime import Runtime
 from messaging.settings import load
 from tests.integration.command_line import CommandLine
@@ -258,6 +262,68 @@ def test_a_text_without_room_for_the_line_fails_with_the_reason(
     details = one(db, "select error_details ->> 'message' from message_jobs where id = %s", id)
     assert "1,613 characters with the opt-out line: shorten it" in str(details)
     assert ["refused"] == kinds(db, id)
+
+
+MOST = 1600 - 1 - len(LINE)
+NO_ROOM = f"no room for the opt-out line.* shorten it to {MOST:,} or fewer"
+
+
+def test_a_text_without_room_is_refused_as_it_is_handed_over(
+    environment: dict[str, str], rt: Runtime, db: Database
+) -> None:
+    drafts = [
+        Draft(to=OTHER, body="a" * length, category=Category.MARKETING)
+        for length in (MOST + 1, MOST)
+    ]
+    with Messaging(load(environment)) as outbox:
+        refused, created = outbox.enqueue_many(drafts)
+    assert ("refused", "created") == (refused.result, created.result)
+    assert re.search(NO_ROOM, refused.reason or "")
+    with pytest.raises(Refused, match=NO_ROOM):
+        recurring.add(
+            db, rt.settings, drafts[0], rule="FREQ=DAILY;COUNT=2", starts_at=datetime(2090, 1, 1)
+        )
+
+
+def test_so_it_is_with_sql_once_a_bridge_has_run(rt: Runtime, db: Database) -> None:
+    def answers(**item: object) -> list[tuple[str, str | None]]:
+        whole = {"recipient_phone": OTHER, "category": "marketing", **item}
+        other = {"recipient_phone": OTHER, "message_content": "Your code"}
+        return [(one.result, one.reason) for one in messages.enqueue(db, [whole, other])]
+
+    too_long = "a" * (MOST + 1)
+    created = [("created", None)] * 2
+    assert created == answers(message_content=too_long), "nobody has told Postgres the line"
+    list(bridge.chunks(rt, Lane.NORMAL, lambda: 0, timedelta(0)))
+    (result, reason), other = answers(message_content=too_long)
+    assert ("refused", created[1]) == (result, other)
+    assert re.search(NO_ROOM.replace(",", ""), reason or "")
+    assert created == answers(message_content="a" * MOST)
+    assert created == answers(message_content="a" * 1570 + LINE)
+    assert created == answers(message_content=too_long, category="transactional")
+
+
+def test_postgres_forgets_the_line_when_it_is_off(
+    wordless: Runtime, rt: Runtime, db: Database
+) -> None:
+    for runs in (rt, rt, wordless):
+        list(bridge.chunks(runs, Lane.NORMAL, lambda: 0, timedelta(0)))
+    assert [("", [])] == db.execute(
+        "select line, categories from messaging.opt_out_line"
+    ).fetchall()
+    item = {"recipient_phone": OTHER, "category": "marketing", "message_content": "a" * 1600}
+    assert ["created"] == [answer.result for answer in messages.enqueue(db, [item])]
+
+
+def test_a_plan_and_a_trial_say_that_there_is_no_room(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_text(f"to,body,category\n{OTHER},{'a' * (MOST + 1)},marketing\n")
+    for words in (("plan",), ("enqueue", "--dry-run")):
+        ran = command_line(*words, str(texts))
+        assert 4 == ran.code
+        assert re.search(NO_ROOM, " ".join(ran.out.split()))
 
 
 def test_a_text_that_has_the_line_gets_no_second_one(

@@ -62,6 +62,7 @@ def test_our_tables_and_views_are_these(db: Database) -> None:
         "messaging.inbound_reading",
         "messaging.message_events",
         "messaging.occurrences",
+        "messaging.opt_out_line",
         "messaging.prices",
         "messaging.retention_walks",
         "messaging.rule_versions",

@@ -12,6 +12,7 @@ from messaging.domain.category import Category
 from messaging.domain.decision import Answer, Decision, Wish
 from messaging.domain.draft import Draft, prepare
 from messaging.domain.job import JobId, Sid, Status
+from messaging.domain.keeping import Times
 from messaging.domain.opt_out_line import Completed
 from messaging.domain.outcome import Outcome
 from messaging.domain.receipt import Receipt
@@ -40,6 +41,7 @@ from tests.integration.databases import migrated, rolled_back
 
 JOBS, EVENTS = "public.message_jobs", "messaging.message_events"
 MINUTE, HOUR, DAYS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=30)
+KEEP = Times(jobs=HOUR, journal=timedelta(0), dead=HOUR, processes=DAYS)
 LIMITS = {"queue_depth": 50_000, "dead_letters": 1, "in_doubt": 50, "held": 1}
 OFTEN = 8
 """Runs of each statement: after five, Postgres may plan it without looking at the values."""
@@ -312,6 +314,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         (forget("sent"), "message_jobs_sent_at", 3200),
         (forget("failed"), "message_jobs_failed", 3200),
         (forget("withdrawn"), "message_jobs_withdrawn", 3200),
+        (lambda db, _: retention.kept(db, KEEP), "message_jobs_withdrawn", 70_000),
         (
             lambda db, _: retention.forget_journal(db, -MINUTE, 100),
             "message_events_pkey",
@@ -327,7 +330,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         "enqueue_prepared", "foresee", "ahead", "show", "cancel", "events_of_job", "held",
         "held_count", "resolve",
         "a user's own rows", "figures", "readings", "failed_recently", "forget_jobs, sent",
-        "forget_jobs, failed", "forget_jobs, withdrawn", "forget_journal",
+        "forget_jobs, failed", "forget_jobs, withdrawn", "kept", "forget_journal",
     ],
 )  # fmt: skip
 def test_a_hot_statement_reads_few_rows_and_by_its_index(

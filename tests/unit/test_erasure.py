@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from messaging.domain.erasure import Keyring, Patterns, why_not
+from messaging.domain.erasure import Keyring, why_not
 from messaging.domain.job import Phone
+from messaging.domain.spelling import Patterns, as_stored
 from messaging.errors import Misconfigured
 from messaging.settings import load
 
@@ -87,3 +88,65 @@ def test_what_stands_against_it_is_told_with_what_to_do() -> None:
     said = why_not({"held": 2, "unread": 1})
     assert "2 held for a person: `messaging held`" in said
     assert "`messaging inbound list`" in said
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        ("+9991234567", "+999 (12) 34-567"),
+        ("+9991234567", "00 999 1234567"),
+        ("9991234567", "999.123.4567"),
+        ("+19995550100", "+1 999 555 0100"),
+        ("12345", " 12345 "),
+        ("12345", '{"to": "12345", "body": "x"}'),
+        ("+123456", "+123456"),
+        ("whatsapp:+14155552671", '{"to": "whatsapp:+14155552671"}'),
+        ('ask "Bo" (5)', 'ask "Bo" (5)'),
+        ('ask "Bo" (5)', r'{"to": "ask \"Bo\" (5)"}'),
+    ],
+)
+def test_what_is_no_number_of_any_plan_is_found_as_it_was_stored(stored: str, written: str) -> None:
+    assert re.search(Patterns(Phone(stored)).anywhere, written)
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        ("+9991234567", "+99912345678"),
+        ("12345", "+12345"),
+        ("12345", "112345"),
+        ("12345", "12345 is the code"),
+        ("12345", '{"error_code": 12345}'),
+        ("30005", "Twilio said 30005."),
+        ("call me", "call me back"),
+        ("a.b", "axb"),
+    ],
+)
+def test_few_digits_and_words_are_found_only_where_they_stand_alone(
+    stored: str, written: str
+) -> None:
+    patterns = Patterns(Phone(stored))
+    assert [None, None] == [
+        re.search(pattern, written) for pattern in (patterns.anywhere, patterns.recipient("US"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [("+9991234567", "+999 123-4567 ext. "), ("12345", "12345"), ("call me", " call me")],
+)
+def test_such_a_recipient_that_waits_is_found(stored: str, written: str) -> None:
+    assert re.search(Patterns(Phone(stored)).recipient("US"), written)
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        (" +999 (12) 34-567 ", "+9991234567"),
+        ("123-45", "12345"),
+        ("whatsapp:+1 415", "whatsapp:+1 415"),
+        ("", ""),
+    ],
+)
+def test_signs_between_digits_are_not_stored(written: str, stored: str) -> None:
+    assert stored == as_stored(written)

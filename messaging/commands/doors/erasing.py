@@ -35,6 +35,15 @@ def erase(
             "--at-twilio", metavar=FLAG, help="Delete Twilio's records of its texts, too."
         ),
     ] = False,
+    as_written: Annotated[
+        bool,
+        typer.Option(
+            "--as-written", metavar=FLAG, help="Take it as it stands: a short code, or a name."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar=FLAG, help="Only count what would be erased.")
+    ] = False,
     by: By = None,
     json: Json = False,
 ) -> ExitCode:
@@ -42,7 +51,9 @@ def erase(
     from messaging.commands import erasing
     from messaging.commands.screen import Screen
 
-    return erasing.erase(Screen(json=json), number, by, at_twilio=at_twilio)
+    wish = erasing.Wish(number=number, by=by, at_twilio=at_twilio, as_written=as_written)
+    act = erasing.foresee if dry_run else erasing.erase
+    return act(Screen(json=json), wish)
 
 
 def list_all(

@@ -1,4 +1,4 @@
-"""`show`, `explain`, `queues`, `stats`, `alerts`: looking, without changing anything."""
+"""`show`, `explain`, `queues`, `stats`, `alerts`, `retention`: looking, changing nothing."""
 
 from typing import Annotated
 
@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(cls=Command, rich_help_panel=FIGURES)(queues)
     app.command(cls=Command, rich_help_panel=FIGURES)(stats)
     app.command(cls=Command, rich_help_panel=FIGURES)(alerts)
+    app.command(cls=Command, rich_help_panel=FIGURES)(retention)
 
 
 def show(id: MessageId, full: Full = False, json: Json = False) -> ExitCode:
@@ -61,3 +62,11 @@ def alerts(json: Json = False) -> ExitCode:
     from messaging.commands.screen import Screen
 
     return alerting.show_alerts(Screen(json=json))
+
+
+def retention(json: Json = False) -> ExitCode:
+    """Show how long things are kept, how old they are, and whether deletion keeps up."""
+    from messaging.commands import retaining
+    from messaging.commands.screen import Screen
+
+    return retaining.show(Screen(json=json))

@@ -16,6 +16,23 @@ select messaging.withdraw_for_erasure(%(erasure)s, %(phone)s, %(written)s)
 select what, amount
 from messaging.erasure_hindrances(%(phone)s)
 
+-- name: count_erasable
+-- How many rows of each table an erasure would change, and how, but for messages that have ended.
+select place, fate, amount
+from messaging.count_erasable(%(phone)s, %(whoms)s, %(written)s, %(anywhere)s)
+
+-- name: count_telling
+-- How many lines of the journals of these messages tell the number.
+select count(*)
+from messaging.message_events
+where job_id = any(%(jobs)s::uuid[]) and details::text ~ %(anywhere)s
+
+-- name: unfinished_erasure
+-- The erasure of a number that somebody left unfinished. No row: there is none.
+select id
+from messaging.erasures
+where whom = any(%(whoms)s)
+
 -- name: find_erasable
 -- The number's messages that have ended among the next ones; where there are no next ones, last is null.
 select last, jobs, sids, mentions

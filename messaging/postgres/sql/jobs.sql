@@ -166,6 +166,16 @@ from messaging.first_texts(%(ids)s::uuid[])
 select id
 from messaging.add_opt_out_lines(%(texts)s) as id
 
+-- name: note_opt_out_line
+-- Tells those who hand over with SQL which line a body has to leave room for. Mostly it is known.
+insert into messaging.opt_out_line (one, line, categories)
+select true, %(line)s, %(categories)s
+where not exists (
+  select from messaging.opt_out_line where line = %(line)s and categories = %(categories)s
+)
+on conflict (one) do update
+set line = excluded.line, categories = excluded.categories, noted_at = clock_timestamp()
+
 -- name: refuse_first_text
 -- Fails a job that its line does not fit into. Null: somebody has claimed or ended it.
 select messaging.refuse_first_text(%(id)s, %(reason)s)
@@ -320,7 +330,12 @@ select messaging.reschedule(%(id)s, %(scheduled_for)s)
 
 -- name: template
 -- A template by id or by name, as it is now. No row: there is none.
-select t.id, t.name, t.version, messaging.template_content(t)::text as content
+select
+  t.id,
+  t.name,
+  t.version,
+  messaging.template_content(t)::text as content,
+  t.opt_out_line::text as opt_out_line
 from public.message_templates as t
 where t.id::text = %(wanted)s or t.name = %(wanted)s
 
