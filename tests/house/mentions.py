@@ -116,23 +116,30 @@ def is_defined(dotted: str) -> bool:
 @cache
 def metrics() -> Mapping[str, frozenset[str]]:
     """The metrics of the web process by name, with their labels."""
-    return {
-        name: labels
-        for module in tree.product()
-        if module.path.startswith("messaging/web/")
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call)
-        for name, labels in _metric(node)
+    from messaging.web.meters import Meters, _Gauges
+
+    every: Any = _Anything()
+    counted = {
+        sample.name: frozenset(sample.labels)
+        for family in Meters().registry.collect()
+        for sample in family.samples
+        if sample.name.startswith("messaging_") and sample.name.endswith("_total")
     }
+    gauges = {gauge.name: frozenset(gauge._labelnames) for gauge in _Gauges(every, ()).collect()}
+    return counted | gauges
 
 
-def _metric(call: ast.Call) -> Iterator[tuple[str, frozenset[str]]]:
-    kind = ast.unparse(call.func)
-    if kind in ("Counter", "GaugeMetricFamily") and call.args:  # and no Counter of collections
-        labels = [*call.args[2:3], *(word.value for word in call.keywords if word.arg == "labels")]
-        name = ast.literal_eval(call.args[0]) + ("_total" if kind == "Counter" else "")
-        listed = [ast.literal_eval(one) for one in labels if isinstance(one, ast.List)]
-        yield name, frozenset(listed[0] if listed else ())
+class _Anything:
+    """Figures of nothing, whatever is asked of them."""
+
+    def __getattr__(self, _name: str) -> "_Anything":
+        return self
+
+    def __call__(self, *_: object) -> "_Anything":
+        return self
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
 
 
 @cache

@@ -14,7 +14,7 @@ Every name that the environment may hold, made from `messaging/settings.py` by
 [Configure](../how-to/configure.md).
 
 * An empty variable counts as unset. Spaces around a value are dropped.
-* Times are in seconds.
+* Times are in seconds, unless the name ends in `…_DAYS` or `…_MINUTES`.
 * Any of these settings may come from a file: `TWILIO_AUTH_TOKEN_FILE=/run/secrets/token` is read
   where `TWILIO_AUTH_TOKEN` is unset.
 * Where a setting has several names, the first one that is set counts, in the order shown.

@@ -276,6 +276,12 @@ def test_the_folders_of_tests_and_their_stacks_are_there() -> None:
     assert set(STACKS) == named(stacks)
 
 
+def test_each_status_says_why_a_text_has_not_arrived() -> None:
+    text = page("docs/how-to/find-out-why.md").text
+    told = {name for cell in rows(text) for name in re.findall(r"^`(\w+)`", cell)}
+    assert set(Status) == told
+
+
 def test_the_statuses_of_the_glossary_are_the_programs() -> None:
     shown = named(section("docs/glossary.md", "## Statuses of a job"))
     assert set(Status) <= shown

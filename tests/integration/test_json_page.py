@@ -57,6 +57,7 @@ COMMANDS = {
     "resume": "",
     "stats": "",
     "alerts": "",
+    "retention": "",
     "erase": PHONE,
     "erasures list": "",
     "numbers forget": "+12025550199",
