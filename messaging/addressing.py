@@ -7,16 +7,27 @@ are loaded, and the sentence about one that is wrong quotes nothing.
 
 import re
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import SecretStr
 
 _ENCODE = "with special signs in the user and the password as %XX"
 _PLACE = re.compile(r"[A-Za-z0-9._:%-]+")
 """A host name or an address, without the brackets of IPv6."""
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
 _IN_QUERY = re.compile(r"(?i)([?&](?:ssl)?pass(?:word|wd)=)[^&\s\"']+")
+
+
+
+class Secret(Protocol):
+    """pydantic's SecretStr, without pydantic: commands that read no settings do without it."""
+
+    def get_secret_value(self) -> str:
+        """What is hidden."""
+
+
+Hidden = TypeVar("Hidden", bound=Secret)
 
 
 def masked(text: str) -> str:
@@ -33,10 +44,10 @@ def masking(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
     return render
 
 
-def readable(why_not: Callable[[str], str | None]) -> Callable[[SecretStr], SecretStr]:
+def readable(why_not: Callable[[str], str | None]) -> Callable[[Hidden], Hidden]:
     """A check of a setting, for pydantic, of what such a question says of its address."""
 
-    def check(url: SecretStr) -> SecretStr:
+    def check(url: Hidden) -> Hidden:
         if reason := why_not(url.get_secret_value()):
             raise ValueError(reason)
         return url
