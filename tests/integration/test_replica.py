@@ -134,7 +134,7 @@ def test_the_check_looks_at_the_replica(messaging: CommandLine) -> None:
     messaging.set(DATABASE_READ_URL="postgresql://x:s3cret%ZZ@127.0.0.1/x")
     state, what = found("settings")
     assert "trouble" == state
-    assert "DATABASE_READ_URL cannot be read" in what
+    assert "DATABASE_READ_URL: cannot be read" in what
     assert "s3cret" not in what
 
 
