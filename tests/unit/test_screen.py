@@ -1,6 +1,7 @@
 """What others have written is shown, and steers no terminal."""
 
 import pytest
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,11 @@ SHOWN = r"a\x1b]0;title\x1b[2Jb\u202ec"
 def test_a_result_steers_no_terminal(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     table = Table.grid()
     table.add_row("campaign", STEERS)
-    pictures = {"words": STEERS, "text": Text(STEERS, "bold"), "table": table}
+    pictures: dict[str, RenderableType] = {
+        "words": STEERS,
+        "text": Text(STEERS, "bold"),
+        "table": table,
+    }
     Screen().show(None, pictures[kind])
     said = capsys.readouterr().out
     assert r"a\x1b]0;title" in said
