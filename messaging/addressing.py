@@ -19,7 +19,6 @@ _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
 _IN_QUERY = re.compile(r"(?i)([?&](?:ssl)?pass(?:word|wd)=)[^&\s\"']+")
 
 
-
 class Secret(Protocol):
     """pydantic's SecretStr, without pydantic: commands that read no settings do without it."""
 

@@ -1,14 +1,16 @@
 """Celery's consumer, steadier: a `rate_limit` that holds, and chunks that are given back."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from celery.utils.log import get_logger
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from kombu.connection import Connection
+from kombu.message import Message
 from kombu.utils.limits import TokenBucket
 
 from messaging import delivery, runtime
@@ -16,7 +18,10 @@ from messaging.domain.entries import Hint
 from messaging.domain.job import Lane
 from messaging.line import TASK, unpacked
 from messaging.postgres.connect import AWAY
+from messaging.refusals import Refusals
+from messaging.screening import screen, why_strange
 
+_log = get_logger(__name__)
 _LONGEST_WAIT = 2
 """Seconds between two tries to connect to the broker. Celery's own pause grows to half a minute."""
 
@@ -27,7 +32,9 @@ there are threads: urgent ones would wait behind them, and a worker that is kill
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """Four things are other than in Celery's own.
+    """Five things are other than in Celery's own.
+
+    It makes nothing of messages that are none of ours (`screening`).
 
     It fetches few tasks ahead (AHEAD). As soon as one begins, it fetches another.
 
@@ -45,6 +52,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial_prefetch_count = self.max_prefetch_count
+        self._refusals = Refusals("message")
 
     @property
     def max_prefetch_count(self) -> int:
@@ -81,6 +89,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
 
     def ensure_connected(self, conn: Connection) -> Connection:
         """The connection, once the broker answers."""
+        screen(conn, self._refusals.note)
         often = partial(
             conn.ensure_connection,
             interval_start=0.5,
@@ -90,6 +99,20 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         conn.ensure_connection = often  # type: ignore[method-assign]
         connected: Connection = super().ensure_connected(conn)
         return connected
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], None]:
+        """What takes messages: Celery's own, for those that are ours."""
+        take = super().create_task_handler(*args, **kwargs)
+
+        def on_message(message: Message) -> None:
+            reason = why_strange(message, self.app.tasks, self.app.now())
+            if reason is None:
+                take(message)
+                return
+            self._refusals.note(reason)
+            message.reject_log_error(_log, self.connection_errors)  # type: ignore[no-untyped-call]
+
+        return on_message
 
     def _not_begun(self) -> Iterator[Request]:
         yield from set(state.reserved_requests) - set(state.active_requests)

@@ -205,8 +205,8 @@ def number_stopped(*, messages: int) -> None:
     _log.info("number_stopped", messages=messages)
 
 
-def refused(*, what: Literal["callback", "client"], reason: str, times: int) -> None:
-    """Webhooks that Twilio did not sign, or connections for what came: so many since last told."""
+def refused(*, what: str, reason: str, times: int) -> None:
+    """Strangers' webhooks, connections or Celery messages: so many since that was told."""
     _log.warning(f"{what}_refused", reason=reason, times=times)
 
 

@@ -305,4 +305,14 @@ begin
 end
 $$;
 
+-- Who is signed in, PostgREST says, in a setting of the session that any other role sets as it likes: a
+-- role that was granted select and nothing else could have read each user's messages.
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'authenticated') then
+    alter policy message_jobs_own on public.message_jobs to authenticated;
+  end if;
+end
+$$;
+
 revoke all on function messaging.refuse_beyond_bounds(), messaging.admit_stranger() from public;

@@ -188,7 +188,8 @@ def _waiting(value: Queues) -> list[RenderableType]:
 
 def _stopped(value: Queues) -> list[RenderableType]:
     return [
-        Text(f"Stopped: {stop.words}. {plain(stop.reason)}", "bold red") for stop in value.stops
+        Text(f"Stopped: {plain(stop.words)}. {plain(stop.reason)}", "bold red")
+        for stop in value.stops
     ]
 
 

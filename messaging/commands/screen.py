@@ -8,11 +8,13 @@ import dataclasses
 import io
 import json as json_format
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TextIO, cast
 from uuid import UUID
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -89,10 +91,25 @@ class Screen:
             self.err.print(sign + said, soft_wrap=True)
 
 
+class _PlainConsole(Console):
+    """Shows what others have written as it is, but for what would steer the terminal.
+
+    A campaign's name is a producer's, and a text to us anybody's. Colours are no part of a
+    segment's text, and what moves the cursor is a segment of its own.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """The segments of what is to be shown."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
+
+
 def _console(file: TextIO) -> Console:
     if isinstance(file, io.TextIOWrapper):
         file.reconfigure(errors="backslashreplace")  # a terminal's encoding never stops a command
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    console = _PlainConsole(file=file, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDE
     return console

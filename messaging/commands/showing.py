@@ -106,7 +106,7 @@ def _rows(shown: Shown, tell: Tell) -> list[tuple[str, Text]]:
     rows = [
         ("message", Text(str(shown.id), "bold")),
         ("status", Text(shown.status, of_status(shown.status, shown.delivery_status))),
-        ("delivery", Text(shown.delivery_status or "")),
+        ("delivery", Text(plain(shown.delivery_status or ""))),
         ("why", Text(plain(shown.error or ""))),
         ("to", Text(plain(shown.to))),
         ("text", Text(plain(shown.body) if shown.body is not None else _size(shown))),

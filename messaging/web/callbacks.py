@@ -7,10 +7,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from messaging.domain.receipt import Fields, Receipt, of_callback
 from messaging.errors import Refused
+from messaging.refusals import Refusals
 from messaging.settings import Settings
 from messaging.web.collector import Collector, Kept
 from messaging.web.meters import Meters
-from messaging.web.refusals import Refusals
 from messaging.web.signed import Signatures, Unsigned, status_places
 
 PATH = "/api/twilio/status"

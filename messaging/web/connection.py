@@ -14,7 +14,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from messaging.web.refusals import Refusals
+from messaging.refusals import Refusals
 
 MOST = 2000
 """Connections at a time; fewer where the process may not open so many files."""

@@ -11,10 +11,10 @@ from messaging.domain.inbound import Inbound, Replies, answer, of_webhook
 from messaging.domain.job import Phone
 from messaging.errors import Refused
 from messaging.postgres.connect import AWAY
+from messaging.refusals import Refusals
 from messaging.runtime import Runtime
 from messaging.web.collector import Collector, Kept
 from messaging.web.meters import Meters
-from messaging.web.refusals import Refusals
 from messaging.web.signed import Signatures, Unsigned, own_places
 
 PATH = "/api/twilio/inbound"

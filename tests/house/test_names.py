@@ -18,7 +18,10 @@ TERMS = {
 }
 """Terms in which an empty word is somebody else's, and means one thing."""
 
-GIVEN = {"data_received": "asyncio calls this method of a protocol"}
+GIVEN = {
+    "data_received": "asyncio calls this method of a protocol",
+    "create_task_handler": "Celery calls this method of its consumer",
+}
 """Names that somebody else's interface asks for."""
 
 

@@ -97,6 +97,17 @@ def test_a_user_reads_only_its_own_messages(db: Database) -> None:
             assert [] == db.execute("select id from message_jobs").fetchall()
 
 
+def test_a_role_that_says_itself_who_is_signed_in_reads_nothing(db: Database) -> None:
+    """PostgREST says it for its own role; whoever else may select sets the same setting."""
+    insert(db, user_id=ANN)
+    db.execute("create role analyst nologin")
+    db.execute("grant select on message_jobs to analyst")
+    db.execute("grant usage on schema messaging to analyst")
+    db.execute("grant execute on function messaging.current_user_id to analyst")
+    with signed_in(db, "analyst", ANN):
+        assert 0 == one(db, "select count(*) from message_jobs")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

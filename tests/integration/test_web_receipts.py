@@ -269,6 +269,60 @@ def test_a_signed_body_that_is_no_callback_is_refused(web: Web, form: Form, sent
     assert f"This is no status callback: {sentence}" == answer.text
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Host": "other.example.com"},
+        {"X-Forwarded-Host": "other.example.com", "X-Forwarded-Proto": "http"},
+        {"Forwarded": "host=other.example.com"},
+        {"X-Original-URL": "/other", "X-HTTP-Method-Override": "GET"},
+    ],
+    ids=["host", "forwarded", "forwarded too", "another address"],
+)
+def test_what_a_request_says_of_its_address_counts_for_nothing(
+    web: Web, conn: Connection[TupleRow], sid: str, told: dict[str, str]
+) -> None:
+    """Neither can it make a signature for another address good, nor one for ours bad."""
+    body = urlencode(receipt(sid, "sent")).encode()
+    elsewhere = sign(f"http://other.example.com{STATUS}", receipt(sid, "sent"))
+    assert 403 == web.post(STATUS, body, headers(elsewhere) | told).status
+    assert [] == journal(conn, sid)
+    ours = sign(PUBLIC + STATUS, receipt(sid, "sent"))
+    assert 204 == web.post(STATUS, body, headers(ours) | told).status
+
+
+def test_what_was_signed_for_one_address_is_no_callback_at_another(
+    web: Web, conn: Connection[TupleRow], sid: str
+) -> None:
+    body = urlencode(receipt(sid, "sent")).encode()
+    inbound = sign(f"{PUBLIC}/api/twilio/inbound", receipt(sid, "sent"))
+    assert 403 == web.post(STATUS, body, headers(inbound)).status
+    assert [] == journal(conn, sid)
+
+
+def test_a_field_that_comes_twice_is_signed_as_it_came(
+    web: Web, conn: Connection[TupleRow], sid: str
+) -> None:
+    """Whoever adds a field to what Twilio signed has signed nothing."""
+    body = urlencode([*receipt(sid, "sent"), ("MessageStatus", "delivered")]).encode()
+    assert (
+        403 == web.post(STATUS, body, headers(sign(PUBLIC + STATUS, receipt(sid, "sent")))).status
+    )
+    assert [] == journal(conn, sid)
+
+
+def test_a_receipt_that_names_another_job_is_of_its_sids(
+    web: Web, conn: Connection[TupleRow], sid: str
+) -> None:
+    """A job that has a SID of its own learns nothing of another's."""
+    job_id = sent_job(conn, sid)
+    other = sent_job(conn, "SM" + "e" * 24 + sid[-8:])
+    assert 204 == web.call_back(receipt(sid, "failed"), f"job={other}&attempt=1").status
+    assert [("failed", job_id)] == [row[:2] for row in journal(conn, sid)]
+    rows = conn.execute("select delivery_status from message_jobs where id = %s", [other])
+    assert "failed" not in [status for (status,) in rows]
+
+
 def test_a_large_body_is_refused(web: Web) -> None:
     assert web.post(STATUS, b"x" * (64 * 1024 + 1), {"Content-Type": FORM}).status == 413
 

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from messaging.web.refusals import Refusals
+from messaging.refusals import Refusals
 
 
 def test_each_reason_is_told_at_once_and_then_each_minute_with_how_often() -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from messaging import events
 
+Refusable = Literal["callback", "client", "message"]
 _QUIET = 60.0
 """Seconds between two lines of one reason."""
 
@@ -19,11 +20,11 @@ class Refusals:
 
     def __init__(
         self,
-        what: Literal["callback", "client"],
+        what: Refusable,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`what` is refused; nothing was yet."""
-        self._what: Literal["callback", "client"] = what
+        self._what: Refusable = what
         self._monotonic = monotonic
         self._told: dict[str, float] = {}
         self._untold: Counter[str] = Counter()

@@ -1,0 +1,190 @@
+"""Screening: which Celery messages are ours. The rest is refused before anything is made of it.
+
+Who may write to Redis may put anything into Celery's queues. A message that Celery cannot take
+apart ends its worker, and one that it can is printed whole.
+"""
+
+import re
+from binascii import Error as NoBase64
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from math import isfinite
+from typing import Any
+
+from kombu.connection import Connection
+from kombu.exceptions import KombuError
+from kombu.message import Message
+from kombu.transport import redis, virtual
+
+from messaging.domain.job import Lane
+from messaging.line import TASK
+
+LONGEST_BODY = 4_000_000
+"""Bytes; a chunk takes about fifty a message."""
+_LONGEST_HEADER = 10_000
+_MOST_SEGMENTS = 100
+"""More than a text of 1,600 characters takes."""
+_LARGEST_NUMBER = 2**63 - 1
+"""Of a queue entry, as Postgres counts them."""
+_LONGEST_RUN = 3600.0
+"""Seconds; beat's own runs last some dozens."""
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A job's. A UUID that is made of each text costs seven times as much."""
+_SOON = timedelta(minutes=1)
+"""A task is tried again within seconds."""
+_LANES = frozenset(lane.value for lane in Lane)
+_ROUNDS = frozenset(("every", "lasting"))
+
+_UNREADABLE = "It is no message of Celery's."
+_NO_TASK = "It names a task that is none of ours."
+_NO_JSON = "Its content is not the JSON that Celery writes."
+_BAD_TASK = "It asks for what our tasks are never asked."
+
+
+def screen(connection: Connection, refused: Callable[[str], None]) -> None:
+    """Lets a connection to Redis that is not open yet survive what is no message at all."""
+    if isinstance(connection.transport, redis.Transport):
+        connection.transport.Channel = partial(_Channel, refused)  # type: ignore[assignment]
+
+
+def why_strange(message: Message, tasks: Mapping[str, Any], now: datetime) -> str | None:
+    """Why a message is none of ours, without a word of it; None if it is. `tasks` are the app's."""
+    headers = message.headers
+    if not isinstance(headers, dict) or message.body is None:
+        return _UNREADABLE
+    task = headers.get("task")
+    if not isinstance(task, str) or not task.startswith("messaging.") or task not in tasks:
+        return _NO_TASK
+    if (message.content_type, message.content_encoding) != ("application/json", "utf-8"):
+        return _NO_JSON
+    if len(message.body) > LONGEST_BODY:
+        return _BAD_TASK
+    try:
+        content = message.decode()  # type: ignore[no-untyped-call]
+    except (KombuError, ValueError, RecursionError):
+        return _NO_JSON
+    if not (_are_plain(headers, now) and _is_asked(task, content)):
+        return _BAD_TASK
+    return None
+
+
+def _are_plain(headers: Mapping[str, Any], now: datetime) -> bool:
+    """Whether they ask for nothing but to run the task now, or to try it again in a moment."""
+    retries = headers.get("retries") or 0
+    if not _is_whole(retries, 10) or not _is_short(headers.get("id")):
+        return False
+    if any(headers.get(name) for name in ("shadow", "stamps", "stamped_headers", "chord", "group")):
+        return False
+    if any(headers.get("timelimit") or ()) or any(map(_is_long, headers.values())):
+        return False
+    return _is_time(headers.get("expires")) and _is_soon(headers.get("eta"), now)
+
+
+def _is_asked(task: str, content: object) -> bool:
+    match content:
+        case [[lane, hints], {**named}, {**more}] if task == TASK:
+            are_ours = _is_lane(lane) and isinstance(hints, list) and all(map(_is_hint, hints))
+        case [[lane], {**named}, {**more}] if task == "messaging.bridge":
+            are_ours = _is_lane(lane) and named.keys() <= {"lasting"}
+        case [[], {**named}, {**more}]:
+            are_ours = task not in (TASK, "messaging.bridge") and named.keys() <= _ROUNDS
+        case _:
+            return False
+    times = all(map(_is_span, named.values())) and named.get("every") != 0
+    return are_ours and times and not any(more.values()) and not (task == TASK and named)
+
+
+def _is_hint(hint: object) -> bool:
+    match hint:
+        case [str() as job, number]:
+            segments: object = 1
+        case [str() as job, number, segments]:
+            pass
+        case _:
+            return False
+    is_counted = _is_whole(number, _LARGEST_NUMBER) and _is_whole(segments, _MOST_SEGMENTS)
+    return is_counted and segments != 0 and _ID.fullmatch(job) is not None
+
+
+def _is_lane(lane: object) -> bool:
+    return isinstance(lane, str) and lane in _LANES
+
+
+def _is_whole(number: object, most: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= most
+
+
+def _is_span(seconds: object) -> bool:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return False
+    return isfinite(seconds) and 0 <= seconds <= _LONGEST_RUN
+
+
+def _is_short(id: object) -> bool:
+    return isinstance(id, str) and len(id) <= 200
+
+
+def _is_long(header: object) -> bool:
+    return isinstance(header, str) and len(header) > _LONGEST_HEADER
+
+
+def _is_time(written: object) -> bool:
+    return written is None or _time(written) is not None
+
+
+def _is_soon(written: object, now: datetime) -> bool:
+    if written is None:
+        return True
+    time = _time(written)
+    return time is not None and time.utcoffset() is not None and time <= now + _SOON
+
+
+def _time(written: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+
+
+class _Message(virtual.Message):
+    """A message from Redis, which is an empty one where it cannot be taken apart."""
+
+    def __init__(self, payload: object, channel: Any = None, **more: Any) -> None:
+        try:
+            super().__init__(payload if _is_whole_message(payload) else _NOTHING, channel, **more)  # type: ignore[no-untyped-call]
+        except (NoBase64, ValueError, TypeError):
+            super().__init__(_NOTHING, channel, **more)  # type: ignore[no-untyped-call]
+
+
+_NOTHING = {"properties": {"delivery_tag": "", "delivery_info": {}}, "headers": None}
+
+
+def _is_whole_message(payload: object) -> bool:
+    """Whether kombu can make a message of it; one that is packed is never unpacked."""
+    match payload:
+        case {
+            "body": str(),
+            "headers": {**headers},
+            "properties": {"delivery_tag": str(), "delivery_info": {**_info}, **properties},
+        }:
+            is_base64 = properties.get("body_encoding") in ("base64", None)
+            return is_base64 and headers.get("compression") is None
+    return False
+
+
+class _Channel(redis.Channel):
+    """A channel that goes on where what it has taken from a queue is no JSON."""
+
+    Message = _Message
+
+    def __init__(self, refused: Callable[[str], None], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._refused = refused
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except (ValueError, RecursionError):
+            self._refused(_UNREADABLE)
+            return True
