@@ -39,6 +39,7 @@ HEIGHT = {
     "channels": 3,
     "outages": 3,
     "company": 3,
+    "booking": 3.5,
     "bounds": 3.5,
     "rulebooks": 3.5,
     "brake": 3.5,
