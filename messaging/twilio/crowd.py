@@ -9,13 +9,11 @@ whole round.
 
 _LESS = 0.9
 """What the first 429 of a round leaves."""
-_EDGE = 2.0
-"""So many more than fitted when Twilio last refused one come slowly: they may not fit yet."""
-_SLOWLY = 8
-"""Rounds for each of these."""
+_SLOWLY = 6
+"""Rounds before one more is tried than fitted when Twilio last refused one."""
 _ROUND = 0.2
 """Seconds that an answer takes, where none is known."""
-_READYING = 0.1
+_READYING = 0.25
 """Seconds from taking room for a text to its request: leave, the claim, and the slot."""
 _FORGOTTEN = 30.0
 """Seconds after the last 429 from which on each answer allows one more: a round, twice as many."""
@@ -83,5 +81,5 @@ class Crowd:
         """How many more one answer allows."""
         if now - self._refused_at > _FORGOTTEN:
             return 1.0
-        is_at_the_edge = self._fitted <= self._allowed < self._fitted + _EDGE
+        is_at_the_edge = self._fitted <= self._allowed < self._fitted + 1
         return 1 / self._allowed / (_SLOWLY if is_at_the_edge else 1)

@@ -112,6 +112,11 @@ class Gateway:
         """Room for so many texts, or for fewer where Twilio takes no more at once."""
         return self._rooms.taken(texts)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether Twilio takes fewer at once than it might be given."""
+        return self._claimable() is not None
+
     def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
         """Ask Twilio not to send messages that it keeps for later, side by side; safe to repeat."""
         if not sids:

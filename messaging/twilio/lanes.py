@@ -86,10 +86,10 @@ class Lanes:
                 if in_slot is None:
                     continue
                 text = in_slot
-            began = time.monotonic()
             self._under_way += 1
+            began, under_way = time.monotonic(), self._under_way
             answer = await self._send(text)
-            groups.put(index, self._learn(answer, began))
+            groups.put(index, self._learn(answer, began, under_way))
             self._under_way -= 1
             if self._crowd.is_to_rest:
                 await asyncio.sleep(REST)
@@ -101,8 +101,7 @@ class Lanes:
         text = groups.messages[index]
         while slot := await book(text.units, urgent=groups.urgent, until=text.write_before):
             await asyncio.sleep(slot.start - time.monotonic())
-            if self._under_way >= self._crowd.allowed:
-                # Fewer are allowed than when it got its lane. This one ends: others are open.
+            if self._is_too_many():
                 self._waiting_with(groups).appendleft((groups, index))
                 self._watch(text.write_before)
                 return None
@@ -112,14 +111,23 @@ class Lanes:
         self._put_late(groups, index)
         return None
 
-    def _learn(self, answer: Answer, began: float) -> Answer:
+    def _is_too_many(self) -> bool:
+        """Whether a lane whose slot has come is to end, and others are open: fewer are allowed than
+        when it was opened, or the only request that there was has been refused."""
+        if self._open <= self._crowd.allowed:
+            return False
+        return self._under_way >= self._crowd.allowed or self._crowd.is_to_rest
+
+    def _learn(self, answer: Answer, began: float, under_way: int) -> Answer:
         """The answer; how crowded it is at Twilio is remembered."""
         if not (isinstance(answer, NotSent) and answer.crowded):
             if self._crowd.is_narrowed:
                 self._crowd.passed(began=began, now=time.monotonic())
                 self._open_lanes(min(1, len(self._urgent) + len(self._normal)))
             return answer
-        alone = self._crowd.refused(under_way=self._under_way, began=began, now=time.monotonic())
+        # Then or now: among others that are refused as well, it met more than are left at last.
+        most = max(under_way, self._under_way)
+        alone = self._crowd.refused(under_way=most, began=began, now=time.monotonic())
         return replace(answer, pauses=alone)
 
     def _watch(self, earliest: float) -> None:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 from messaging.domain.answers import Accepted, Answer, NotSent, Outgoing
 from messaging.domain.job import JobId, Phone, Sid
 from messaging.domain.pacing import Slot
+from messaging.twilio.crowd import REST
 from messaging.twilio.groups import Groups
 from messaging.twilio.lanes import Lanes
 
@@ -177,6 +179,23 @@ def test_a_text_for_which_there_is_no_slot_was_not_sent_and_is_tried_again_soon(
     assert isinstance(late, NotSent)
     assert (False, timedelta(seconds=1)) == (late.costs_retry, late.retry_after)
     assert TAKEN == taken
+
+
+def test_after_a_single_request_was_refused_those_that_wait_for_slots_rest_as_well() -> None:
+    texts, sent = groups("1", "2", "3"), list[float]()
+    now = time.monotonic()
+    throttle = Throttle([Slot(start=now + n / 50, end=now + 10) for n in range(3)])
+
+    async def story() -> None:
+        async def send(text: Outgoing) -> Answer:
+            sent.append(time.monotonic())
+            return CROWDED
+
+        Lanes(10, send, throttle.slot).add(texts)
+
+    run(story())
+    assert 3 == len(answers(texts))
+    assert [] == [gap for gap in (b - a for a, b in pairwise(sent)) if gap < REST - 0.01]
 
 
 def test_a_lane_that_is_too_many_when_its_slot_comes_sends_nothing_and_loses_nothing() -> None:
