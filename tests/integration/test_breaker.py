@@ -289,6 +289,35 @@ def test_a_probe_takes_one_slot_and_closing_brings_no_burst(
     assert ask(throttle).told[0] >= probe.told[1]
 
 
+def told(server: redis.Redis, throttle: Throttle) -> int:
+    """How many texts Redis was told of that Twilio took."""
+    results = server.hgetall(throttle.breakers.keys[2])
+    return sum(int(number) for name, number in results.items() if str(name).endswith("p"))
+
+
+def test_while_twilio_takes_no_more_at_once_it_is_told_within_a_moment_what_it_takes(
+    rt: Runtime, db: Database, twilio: Simulator, server: redis.Redis
+) -> None:
+    """Whoever is refused meanwhile must see that it is for others; no text may ask for leave."""
+    close(rt.throttle)
+    slow = Rule(kind=Kind.SLOW, count=2, delay_ms=400)
+    before = told(server, rt.throttle)
+    fault = twilio.faults.add(slow)
+    insert(db)
+    work(rt)
+    twilio.faults.remove(fault)
+    assert before == told(server, rt.throttle), "the next call tells it"
+    twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS, count=1))
+    insert(db, message_content="one too many")
+    work(rt)
+    assert rt.twilio.is_crowded
+    before = told(server, rt.throttle)
+    twilio.faults.add(slow)
+    insert(db, message_content="it is taken")
+    work(rt)
+    assert before + 1 == told(server, rt.throttle)
+
+
 def test_the_bridge_leaves_entries_alone_while_it_is_open(
     rt: Runtime, db: Database, server: redis.Redis
 ) -> None:
