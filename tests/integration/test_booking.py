@@ -26,6 +26,7 @@ from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.room import Rooms
 
 TAKEN = Accepted(sid=Sid("SM" + "0" * 32), status="queued")
+LATE = NotSent(reason="too late", costs_retry=False)
 CROWDED = NotSent(
     reason="too many", retry_after=timedelta(seconds=1), costs_retry=False, crowded=True
 )
@@ -44,6 +45,8 @@ class Twilio:
 
     async def send(self, text: Outgoing) -> Answer:
         now = time.monotonic()
+        if now >= text.write_before:
+            return LATE
         with self.lock:
             if self.under_way >= self.most:
                 self.refused += 1
@@ -152,8 +155,8 @@ def test_the_limit_is_kept_and_used_to_the_full(workers: Make) -> None:
     made = workers(200, twilio)
     run(made, 3.5)
     assert fullest(twilio.ledger, 1) <= 201
-    assert twilio.rate() > 0.9 * 200
-    assert 0 == sum(worker.missed for worker in made)
+    assert twilio.rate() > 0.8 * 200
+    assert sum(worker.missed for worker in made) <= 0.05 * len(twilio.arrivals)
 
 
 def test_no_slot_passes_unused_where_twilio_takes_fewer_at_once(workers: Make) -> None:
@@ -165,5 +168,5 @@ def test_no_slot_passes_unused_where_twilio_takes_fewer_at_once(workers: Make) -
         "some, until it has found out how many"
     )
     assert twilio.refused <= 0.2 * sent
-    assert twilio.rate() > 0.75 * twilio.most / THINKS
-    assert 0 == sum(worker.missed for worker in made)
+    assert twilio.rate() > 0.6 * twilio.most / THINKS
+    assert sum(worker.missed for worker in made) <= 0.05 * sent
