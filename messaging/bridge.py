@@ -76,7 +76,7 @@ def chunks(
 def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:
     """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do.
 
-    Tasks that workers have taken and that wait there for the throttle's slots count, too. While no
+    Tasks that workers have taken and that wait there for the throttle's leave count, too. While no
     text may be sent, entries are left alone, but for one at a time that is to show whether Twilio
     works again.
     """
@@ -166,7 +166,7 @@ def largest_chunk(settings: Settings) -> int:
 
 
 def window(settings: Settings) -> int:
-    """How many tasks may wait in a lane's Celery queue and for slots of the throttle: half a
+    """How many tasks may wait in a lane's Celery queue and for leave of the throttle: half a
     second's worth where there is a limit.
 
     The backlog stays in Postgres, so that urgent messages overtake it and find a thread.

@@ -1,4 +1,4 @@
-"""Delivers jobs: slots, claim, review, send, settle. What survives a crash is in Postgres."""
+"""Delivers jobs: leave, claim, review, send, settle. What survives a crash is in Postgres."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from messaging.redis.throttle import AWAY, Grant
 from messaging.runtime import Runtime
 from messaging.steps import breaking
 from messaging.steps.claiming import claim
+from messaging.steps.leave import get_ready, segments_of, units_of
 from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
-from messaging.steps.slots import get_ready, slots_of, wait_for
 from messaging.twilio.room import Room
 
 _PATIENCE = timedelta(seconds=5)
-"""How long a task waits for slots before it puts the rest of its jobs off."""
+"""How long a task waits for leave before it puts the rest of its jobs off."""
 _WITHOUT_REDIS = timedelta(seconds=2)
 """How long jobs are put off when Redis is away."""
 _CROWDED = timedelta(milliseconds=20)
@@ -56,9 +56,9 @@ def deliver(rt: Runtime, lane: Lane, hints: Sequence[Hint]) -> Delivered:
             give_back(rt, lane, waiting)
             break
         with rt.twilio.room(len(waiting)) as room:
-            grant = _ask_for_slots(rt, lane, waiting, room)
-            room.texts = grant.slots
-            admitted, waiting = waiting[: grant.slots], waiting[grant.slots :]
+            grant = _ask_for_leave(rt, lane, waiting, room)
+            room.texts = grant.texts
+            admitted, waiting = waiting[: grant.texts], waiting[grant.texts :]
             if admitted:
                 outcomes += _deliver_admitted(rt, lane, admitted, grant, room)
                 until = rt.monotonic() + _PATIENCE.total_seconds()
@@ -82,11 +82,8 @@ def _deliver_admitted(
     rt: Runtime, lane: Lane, hints: Sequence[Hint], grant: Grant, room: Room
 ) -> Counter[str]:
     entries = {hint.job_id: hint.msg_id for hint in hints}
-    ids = [hint.job_id for hint in hints]
-    slots = slots_of(rt, grant, zip(ids, _units(rt, hints), strict=True))
     # Before the claim: what fails here has claimed nothing.
     book = rt.rulebooks.of(rt.db.connection, rt.bounds.of(rt.db.connection))
-    wait_for(rt, grant)
     claimed, write_before = claim(rt, list(entries), urgent=lane is Lane.URGENT)
     claims, withheld = sift(claimed, book.rules)
     room.texts = len(claims)
@@ -97,9 +94,13 @@ def _deliver_admitted(
     if withheld:
         settled.update(_count(withheld, settle(rt, withheld, lane.queue, entries, book.key)))
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    urgent, passage = lane is Lane.URGENT, grant.passage
     for attempts in send_claims(
-        rt, claims, write_before, urgent=urgent, slots=slots, passage=passage
+        rt,
+        claims,
+        write_before,
+        urgent=lane is Lane.URGENT,
+        units=segments_of(rt, hints),
+        passage=grant.passage,
     ):
         room.texts -= len(attempts)
         outcomes = [attempt.outcome for attempt in attempts]
@@ -110,15 +111,8 @@ def _deliver_admitted(
     return settled
 
 
-def _units(rt: Runtime, hints: Sequence[Hint]) -> list[int]:
-    """What each text counts against the limits."""
-    if rt.settings.counts_segments:
-        return [hint.segments for hint in hints]
-    return [1] * len(hints)
-
-
 def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
-    """How many slots at the end of a grant are of texts that are not ours to send."""
+    """How many texts at the end of a grant are not ours to send."""
     ours = {claim.id for claim in claims}
     return sum(1 for _ in takewhile(lambda hint: hint.job_id not in ours, reversed(hints)))
 
@@ -130,13 +124,13 @@ def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
     return [outcome.status.value for outcome in outcomes if outcome.job_id in done]
 
 
-def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room) -> Grant:
-    """Slots for as many as there is room for."""
+def _ask_for_leave(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room) -> Grant:
+    """Leave to claim as many as there is room for."""
     if not room.texts:
-        return Grant(slots=0, wait=_CROWDED)
+        return Grant(texts=0, wait=_CROWDED)
     get_ready(rt, room.texts)
     try:
-        return rt.throttle.take(_units(rt, waiting[: room.texts]), lane)
+        return rt.throttle.leave(units_of(rt, waiting[: room.texts]), lane)
     except AWAY:
         # Celery cannot try the task again: it would keep it in Redis.
         _put_off(rt, lane, waiting, _WITHOUT_REDIS)
@@ -144,6 +138,6 @@ def _ask_for_slots(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room)
 
 
 def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint], wait: timedelta) -> None:
-    """Gives entries back unclaimed, to be read again once there may be slots."""
+    """Gives entries back unclaimed, to be read again once there may be leave for them."""
     with rt.db.connection() as conn:
         queues.release(conn, lane.queue, [hint.msg_id for hint in hints], wait)

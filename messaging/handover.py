@@ -21,10 +21,10 @@ from messaging.rulebooks import Book
 from messaging.runtime import Runtime
 from messaging.steps import breaking
 from messaging.steps.learning import record
+from messaging.steps.leave import get_ready
 from messaging.steps.preparing import prepare_jobs
 from messaging.steps.sending import announce, send_claims
 from messaging.steps.settling import settle
-from messaging.steps.slots import get_ready, slots_of, wait_for
 from messaging.steps.standing import standings
 
 SOONEST = timedelta(minutes=15)
@@ -51,13 +51,13 @@ def hand_over(rt: Runtime) -> int:
     taken = claimed = 0
     for _ in rt.while_there_is_time(range(_MOST), _RUN):
         get_ready(rt, 1)
-        grant = rt.throttle.take([1] * (_MOST - claimed), Lane.NORMAL)
-        if grant.slots:
+        grant = rt.throttle.leave([1] * (_MOST - claimed), Lane.NORMAL)
+        if grant.texts:
             book = rt.rulebooks.of(rt.db.connection, rt.bounds.of(rt.db.connection))
             claims, write_before = _claim(rt, grant, book)
             taken += _hand_over(rt, claims, write_before, grant, book.key)
             claimed += len(claims)
-            if claimed == _MOST or len(claims) < grant.slots:
+            if claimed == _MOST or len(claims) < grant.texts:
                 break
         if grant.wait > _RUN:
             break
@@ -68,17 +68,16 @@ def hand_over(rt: Runtime) -> int:
 
 
 def _claim(rt: Runtime, grant: Grant, book: Book) -> tuple[list[Claim], float]:
-    """Jobs for the slots of a grant, and until when they may be written."""
-    wait_for(rt, grant)
+    """As many jobs as there is leave for, and until when they may be written."""
     with rt.db.connection() as conn:
         write_before = rt.monotonic() + rt.settings.send_deadline
         said = partial(standings, conn, keyring=rt.settings.keyring)
         lined = rt.settings.lines.lined
         claimed = jobs.claim_for_handover(
-            conn, SOONEST, LATEST, rt.settings.lease, grant.slots, lined, said
+            conn, SOONEST, LATEST, rt.settings.lease, grant.texts, lined, said
         )
     claims, withheld = sift(claimed, book.rules)
-    rt.throttle.give_back(grant, grant.slots - len(claims))
+    rt.throttle.give_back(grant, grant.texts - len(claims))
     if withheld:
         settle(rt, withheld, queue=None, rules=book.key)
     return claims, write_before
@@ -88,11 +87,10 @@ def _hand_over(
     rt: Runtime, claims: Sequence[Claim], write_before: float, grant: Grant, rules: str
 ) -> int:
     """How many of these Twilio keeps now. To the limits each is one request."""
-    slots = slots_of(rt, grant, ((claim.id, 1) for claim in claims))
     taken = 0
     breaking.probe(grant.passage)
     told = bool(claims) or breaking.note(rt, grant.passage, [])
-    for attempts in send_claims(rt, claims, write_before, slots=slots, passage=grant.passage):
+    for attempts in send_claims(rt, claims, write_before, passage=grant.passage):
         outcomes = [attempt.outcome for attempt in attempts]
         settle(rt, outcomes, queue=None, rules=rules)
         taken += sum(outcome.handed_over for outcome in outcomes)

@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from messaging import settings as settings_module
+from messaging.booking import Booking
 from messaging.bounds import Bounds
 from messaging.brake import FRESH, Brake
 from messaging.company import Company
@@ -47,6 +48,7 @@ class Runtime:
     brake: Brake
     bounds: Bounds
     rulebooks: Rulebooks
+    booking: Booking | None = None
     claims: Company[Sequence[JobId], tuple[Sequence[Claim], float]] = field(
         default_factory=lambda: Company(_TOGETHER)
     )
@@ -84,6 +86,8 @@ class Runtime:
         """Lets go of every connection."""
         self.brake.close()
         self.twilio.close()
+        if self.booking is not None:
+            self.booking.close()
         self.throttle.close()
         self.db.close()
 
@@ -93,6 +97,8 @@ def build(settings: Settings) -> Runtime:
     db = connect.pool(settings)
     brake = Brake(partial(_stops, db))
     throttle, outages = Throttle(settings), Outages()
+    lost = partial(outages.note, "redis")
+    booking = Booking(throttle.slots, lost) if settings.pace else None
     return Runtime(
         settings=settings,
         db=db,
@@ -101,7 +107,13 @@ def build(settings: Settings) -> Runtime:
         rulebooks=Rulebooks(settings),
         throttle=throttle,
         outages=outages,
-        twilio=Gateway(settings, brake=brake, tell=listener(throttle.breakers, outages)),
+        booking=booking,
+        twilio=Gateway(
+            settings,
+            brake=brake,
+            tell=listener(throttle.breakers, outages),
+            book=booking.slot if booking else None,
+        ),
         rules=RetryRules(
             base=timedelta(seconds=settings.retry_base),
             longest=timedelta(seconds=settings.retry_longest),

@@ -19,8 +19,8 @@ class Outgoing:
     """One text, ready to be sent.
 
     `write_before` is a reading of `time.monotonic()` in seconds: a request that has not begun
-    to be written by then must not be written at all, because the claim may have run out, or its
-    slot. It is not begun before `write_after`, a reading of the same clock; 0 is at once.
+    to be written by then must not be written at all, because the claim may have run out, or the
+    slot that it has where `in_slot`. `units` are what it counts against a limit.
     `send_at` asks Twilio to keep the text until then (native scheduling); `good_until`, another
     reading of that clock, not to send it any more from then on. `claimed_at` is when the claim
     began, on the same clock: until when it may be relied on that nobody has stopped sending.
@@ -34,7 +34,8 @@ class Outgoing:
     media_urls: tuple[str, ...] = ()
     send_at: datetime | None = None
     write_before: float
-    write_after: float = 0.0
+    in_slot: bool = False
+    units: int = 1
     good_until: float | None = None
     claimed_at: float = math.inf
     generations: tuple[int, int] = (0, 0)
@@ -42,7 +43,7 @@ class Outgoing:
     @property
     def late_wait(self) -> timedelta:
         """When it is tried again if it was too late to be written."""
-        return MISSED_WAIT if self.write_after else LATE_WAIT
+        return MISSED_WAIT if self.in_slot else LATE_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

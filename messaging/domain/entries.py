@@ -72,7 +72,7 @@ class Standing:
 class Hint:
     """A job to send and the entry that says so: all that a Celery message carries.
 
-    `segments` are told where the rate limits count them: slots are taken before the claim.
+    `segments` are told where the rate limits count them: leave is asked for before the claim.
     """
 
     job_id: JobId

@@ -38,6 +38,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """From when to when a request may begin: readings of the monotonic clock, in seconds."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """The strictest limit's pace, and how late a text may begin after its slot.
 
@@ -52,6 +60,11 @@ class Pace:
         """How late a text of so many units may begin: it is not divided, and ends a window with
         all of them. Where that leaves less than 10 ms, a window may hold a part of it more."""
         return max(_LEAST, self.tolerance - (units - 1) * self.interval)
+
+    def slot(self, start: float, units: int) -> Slot:
+        """The slot of a text of so many units that begins then: the later a request may begin, the
+        fewer are missed; beyond that, a window would hold too many."""
+        return Slot(start=start, end=start + self.tolerance_of(units).total_seconds())
 
 
 def pace(limits: Sequence[Limit]) -> Pace | None:

@@ -3,6 +3,8 @@
 Redis may forget them at any moment. Then texts go out one by one until Twilio answers one of them.
 """
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +24,8 @@ from messaging.settings import Settings
 _MICROSECOND = timedelta(microseconds=1)
 _SPARE = timedelta(seconds=2)
 """Beyond the time that a request may take, until the probe of a worker that died is another's."""
+_QUIET = 0.25
+"""Seconds without a call."""
 _FAILURES = {Scope.ACCOUNT: "a", Scope.SENDER: "s"}
 
 
@@ -46,6 +50,7 @@ class Breakers:
         self._client = client
         self._lock = Lock()
         self._passed = 0
+        self._told_at = -math.inf
         longest = settings.send_deadline + settings.connect_timeout + settings.read_timeout
         self._lease = timedelta(seconds=longest) + _SPARE
 
@@ -53,6 +58,11 @@ class Breakers:
         """Counts texts that Twilio took; Redis is told with the next call."""
         with self._lock:
             self._passed += passed
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether Redis was told nothing for a moment."""
+        return time.monotonic() - self._told_at > _QUIET
 
     def asked(self, probe: str) -> list[str | int]:
         """What the throttle's script is given for the breakers."""
@@ -89,6 +99,7 @@ class Breakers:
         return max(2, round(self.rules.window.total_seconds()))
 
     def _take_passed(self) -> int:
+        self._told_at = time.monotonic()
         if not self._passed:
             return 0
         with self._lock:

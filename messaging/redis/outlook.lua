@@ -1,8 +1,8 @@
 -- What the bridge asks before it leases entries.
--- KEYS: the breakers of account and sender, then who waits for slots, or '', then the mark by which
+-- KEYS: the breakers of account and sender, then who waits for leave, or '', then the mark by which
 -- a Redis that was emptied is known, or ''.
 -- Answers {how many texts may begin, or -1 for all, microseconds until any may, tasks that wait for
--- slots, 1 where it was emptied}.
+-- leave, 1 where it was emptied}.
 local most, wait = -1, 0
 for i = 1, 2 do
   local gate = ask(KEYS[i])

@@ -5,6 +5,7 @@ The state lives in Redis and may be lost at any moment; then sending begins agai
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
@@ -16,6 +17,7 @@ import redis
 
 from messaging.domain.breaker import ANYWHERE, Passage
 from messaging.domain.job import Lane
+from messaging.domain.pacing import Pace, Slot
 from messaging.domain.verdict import Scope
 from messaging.redis.breaker import Breakers
 from messaging.redis.clock import Clock
@@ -30,20 +32,27 @@ _THROTTLE = "messaging:throttle"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Slots to start sends with, or how long to wait before asking again.
+    """Leave to claim so many texts, or how long to wait before asking again.
 
-    `starts` are readings of the monotonic clock, one for each slot; without a limit there are
-    none, and sends may start at once. `paused` is why no send may start at all, or empty. `told`
-    is when each slot begins on Redis's clock, in microseconds, and at last when they end.
-    `passage` is to be given back with what Twilio answers.
+    Where there is a limit, they get slots soon: `told` is about when each of them starts on
+    Redis's clock, in microseconds, and at last when they end. `paused` is why no text may be
+    claimed at all, or empty. `passage` is to be given back with what Twilio answers.
     """
 
-    slots: int
+    texts: int
     wait: timedelta = timedelta(0)
     paused: str = ""
-    starts: tuple[float, ...] = ()
     told: tuple[int, ...] = ()
     passage: Passage = ANYWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """Slots for the first of the texts that asked, and how long the others wait before they ask
+    again."""
+
+    slots: tuple[Slot, ...]
+    wait: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,7 @@ class Outlook:
     """What the bridge may expect of the workers of a lane.
 
     So many texts may begin, in so long, or as many as there are (None); so many tasks wait for
-    slots. `emptied` says that this Redis, which holds Celery's queues, was emptied since this was
+    leave. `emptied` says that this Redis, which holds Celery's queues, was emptied since this was
     last asked: true once for each time, and at the very first.
     """
 
@@ -62,7 +71,7 @@ class Outlook:
 
 
 class Throttle:
-    """The one place that lets sends start. A slot is for one send."""
+    """The one place that lets sends start: leave first, to claim a text, then a slot to send it."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis = redis.Redis.from_url(
@@ -78,45 +87,72 @@ class Throttle:
         self._state = f"{_THROTTLE}:{_sender(settings)}"
         self._is_broker = settings.broker_url is None
         self.breakers = Breakers(self._redis, settings)
-        self._take = self._redis.register_script(script("gate.lua", "throttle.lua"))
+        paced = ["pace.lua"] if self._pace else []
+        self._leave = self._redis.register_script(script("gate.lua", *paced, "leave.lua"))
+        self._slots = self._redis.register_script(script("gate.lua", "pace.lua", "slots.lua"))
         self._give_back = self._redis.register_script(script("give_back.lua"))
         self._look_out = self._redis.register_script(script("gate.lua", "outlook.lua"))
         self._clock = Clock()
         self._process = uuid4().hex
         self._probes = count()
         self._known = 0
-        """The end of this process's latest grant: an emptied Redis learns it from us."""
+        """The end of this process's latest slot: an emptied Redis learns it from us."""
 
-    def take(self, units: Sequence[int], lane: Lane) -> Grant:
-        """Slots for the first of these texts, as many as may start soon, in one round trip.
+    def leave(self, units: Sequence[int], lane: Lane) -> Grant:
+        """Leave to claim the first of these texts: as many as may start soon, in one round trip.
 
         `units` are what each counts against the limits. It is one text where that is to show
         whether Twilio works. Raises redis.RedisError where it is down.
         """
         probe = f"{self._process}:{next(self._probes)}"
-        asked = self.breakers.asked(probe)
-        if self._pace is not None:
-            return self._take_paced(units, lane, self._pace.interval, asked)
-        paused, wait, *told = self._take(keys=self.breakers.keys, args=asked)
+        keys, asked = self.breakers.keys, self.breakers.asked(probe)
+        if self._pace is None:
+            paused, wait, *told = self._leave(keys=keys, args=asked)
+        else:
+            caller = f"{self._process}:{get_ident()}"
+            paused, wait, *told = self._leave(
+                keys=[*keys, self._state, self._waiters(lane)],
+                args=[*asked, *self._paced(lane, self._pace), caller, *units],
+            )
         if not told:
-            return Grant(slots=0, paused=paused, wait=_microseconds(wait))
+            return Grant(texts=0, paused=paused, wait=_microseconds(wait))
         passage = _passage(probe, told)
-        return Grant(slots=1 if passage.probe else len(units), passage=passage)
+        if self._pace is None:
+            return Grant(texts=1 if passage.probe else len(units), passage=passage)
+        return Grant(texts=len(told) - 4, told=tuple(told[3:]), passage=passage)
+
+    def slots(self, units: Sequence[int], lane: Lane) -> Booked:
+        """Slots for the first of these texts, which are claimed, in one round trip; they may begin
+        within the next half a second. To be asked for only where there is a limit.
+
+        Raises redis.RedisError where it is down.
+        """
+        if self._pace is None:
+            return Booked(slots=())
+        sent = time.monotonic()
+        now, wait, end, *starts = self._slots(
+            keys=[self._state], args=[*self._paced(lane, self._pace), *units]
+        )
+        ahead = self._clock.ahead(sent=sent, told=now / 1e6, received=time.monotonic())
+        self._known = max(self._known, end if starts else 0)
+        return Booked(
+            slots=tuple(
+                self._pace.slot(start / 1e6 + ahead, count)
+                for start, count in zip(starts, units, strict=False)
+            ),
+            wait=_microseconds(wait),
+        )
 
     def give_back(self, grant: Grant, unused: int) -> None:
-        """Returns the last `unused` slots of a grant; lost where later ones were granted since.
+        """Returns the last `unused` texts of a grant; in vain where somebody got leave since.
 
-        A Redis that is away loses them too, and raises nothing: a claim must not be lost with them.
+        A Redis that is away raises nothing: a claim must not be lost with it.
         """
         if not unused or not grant.told:
             return
         end, start = grant.told[-1], grant.told[-1 - unused]
-        try:
-            is_back = self._give_back(keys=[self._state], args=[end, start])
-        except AWAY:
-            return
-        if is_back and self._known == end:
-            self._known = start
+        with suppress(AWAY):
+            self._give_back(keys=[self._state], args=[end, start])
 
     def outlook(self, lane: Lane) -> Outlook:
         """What there is to do for the bridge. Raises redis.RedisError where it is down."""
@@ -143,34 +179,10 @@ class Throttle:
         """Closes the connections."""
         self._redis.close()
 
-    def _take_paced(
-        self, units: Sequence[int], lane: Lane, interval: timedelta, asked: list[str | int]
-    ) -> Grant:
-        sent = time.monotonic()
-        paused, wait, *told = self._take(
-            keys=[*self.breakers.keys, self._state, self._waiters(lane)],
-            args=[
-                *asked,
-                int(lane is Lane.URGENT),
-                interval / timedelta(microseconds=1),
-                self._share,
-                self._known,
-                f"{self._process}:{get_ident()}",
-                *units,
-            ],
-        )
-        received = time.monotonic()
-        if not told:
-            return Grant(slots=0, paused=paused, wait=_microseconds(wait))
-        now, end, *starts = told[3:]
-        self._known = max(self._known, end)
-        ahead = self._clock.ahead(sent=sent, told=now / 1e6, received=received)
-        return Grant(
-            slots=len(starts),
-            starts=tuple(start / 1e6 + ahead for start in starts),
-            told=(*starts, end),
-            passage=_passage(str(asked[0]), told),
-        )
+    def _paced(self, lane: Lane, pace: Pace) -> list[int | float]:
+        """What both scripts are told of the limits."""
+        interval = pace.interval / timedelta(microseconds=1)
+        return [int(lane is Lane.URGENT), interval, self._share, self._known]
 
     def _waiters(self, lane: Lane) -> str:
         return f"{self._state}:waiting:{lane.value}"

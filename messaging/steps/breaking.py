@@ -22,10 +22,13 @@ def note(rt: Runtime, passage: Passage, attempts: Sequence[Attempt]) -> bool:
     """Notes what these answers say, once they are settled; a probe without any is free again.
 
     Redis is told at once where one failed or was the probe, else with the next call of this
-    process. False where Redis is away: what it is not told now, the next failure tells.
+    process. Where Twilio takes no more at once, that may be long, and whoever is refused must see
+    that these are taken: then it is told within a moment. False where Redis is away: what it is
+    not told now, the next failure tells.
     """
     answers = [attempt.answer for attempt in attempts]
-    if not passage.probe and all(isinstance(answer, Accepted) for answer in answers):
+    is_fine = not passage.probe and all(isinstance(answer, Accepted) for answer in answers)
+    if is_fine and not (rt.twilio.is_crowded and rt.throttle.breakers.is_quiet):
         rt.throttle.breakers.saw(len(answers))
         return True
     try:

@@ -13,7 +13,7 @@ from messaging.runtime import Runtime
 
 _LEAST = 1.0
 """Seconds before its deadline in which a text is not written any more: Twilio counts whole ones."""
-_ANY_TIME: Mapping[JobId, tuple[float, float]] = MappingProxyType({})
+_ONE_EACH: Mapping[JobId, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,17 @@ class Attempt:
     outcome: Outcome
 
 
-Slot = tuple[float, float]
-"""From when to when a request may be begun: readings of the monotonic clock."""
-
-
 def send_claims(
     rt: Runtime,
     claims: Sequence[Claim],
     write_before: float,
     *,
     urgent: bool = False,
-    slots: Mapping[JobId, Slot] = _ANY_TIME,
+    units: Mapping[JobId, int] = _ONE_EACH,
     passage: Passage = ANYWHERE,
 ) -> Iterator[list[Attempt]]:
-    """Sends claimed jobs at once, or in their slots, and yields what they come to, in groups, as
-    answers arrive.
+    """Sends claimed jobs, each as soon as it has a lane and, where there is a limit, a slot for its
+    `units`, and yields what they come to, in groups, as answers arrive.
 
     No request is begun after `write_before`, a reading of the monotonic clock, nor after a text's
     own deadline, which Twilio is told. Urgent ones go before others that wait for room in the
@@ -48,7 +44,8 @@ def send_claims(
     by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
     texts = [
-        _outgoing(claim, claimed_at, write_before, slots.get(claim.id), passage) for claim in claims
+        _outgoing(claim, claimed_at, write_before, units.get(claim.id, 1), passage)
+        for claim in claims
     ]
     with rt.brake.watched():
         for answers in rt.twilio.send(texts, urgent=urgent):
@@ -66,9 +63,8 @@ def _good_until(claim: Claim, claimed_at: float) -> float | None:
 
 
 def _outgoing(
-    claim: Claim, claimed_at: float, write_before: float, slot: Slot | None, passage: Passage
+    claim: Claim, claimed_at: float, write_before: float, units: int, passage: Passage
 ) -> Outgoing:
-    start, end = slot or (0.0, write_before)
     good_until = _good_until(claim, claimed_at)
     latest = write_before if good_until is None else good_until - _LEAST
     return Outgoing(
@@ -78,8 +74,8 @@ def _outgoing(
         body=claim.message_content,
         media_urls=claim.media_urls,
         send_at=claim.send_at,
-        write_before=min(write_before, end, latest),
-        write_after=start,
+        write_before=min(write_before, latest),
+        units=units,
         good_until=good_until,
         claimed_at=claimed_at,
         generations=passage.generations,

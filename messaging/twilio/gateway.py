@@ -28,7 +28,7 @@ from messaging.twilio.api import Api
 from messaging.twilio.checks import Checked, Finding
 from messaging.twilio.ear import Ear, Tell
 from messaging.twilio.groups import Answered, Groups
-from messaging.twilio.lanes import Lanes
+from messaging.twilio.lanes import Book, Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.parameters import NeedsMessagingService, Sender
 from messaging.twilio.room import Room, Rooms
@@ -64,12 +64,15 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
         brake: Brake | None = None,
         tell: Tell = lambda _: None,
+        book: Book | None = None,
     ) -> None:
         """`brake` is asked about each text right before it is written; `tell` is told, in any
-        thread, where Twilio has fallen silent, and where it answers after all."""
+        thread, where Twilio has fallen silent, and where it answers after all; `book` gets
+        the slots of a limit."""
         self._settings = settings
         self._brake = brake
         self._tell = tell
+        self._book = book
         self._tls = tls
         self._sender = Sender.of(settings)
         self._opening = threading.Lock()
@@ -108,6 +111,11 @@ class Gateway:
     def room(self, texts: int) -> AbstractContextManager[Room]:
         """Room for so many texts, or for fewer where Twilio takes no more at once."""
         return self._rooms.taken(texts)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether Twilio takes fewer at once than it might be given."""
+        return self._claimable() is not None
 
     def cancel(self, sids: Sequence[Sid]) -> Sequence[Canceling]:
         """Ask Twilio not to send messages that it keeps for later, side by side; safe to repeat."""
@@ -180,7 +188,8 @@ class Gateway:
                 api = Api(self._settings, self._tls)
                 patience = self._settings.patience_within(self._settings.read_timeout)
                 ear = Ear(patience, self._tell_aside)
-                lanes = Lanes(self._settings.in_flight, partial(self._answer, api, ear))
+                answer = partial(self._answer, api, ear)
+                lanes = Lanes(self._settings.in_flight, answer, self._book)
                 self._line = _Line(loop=LoopThread("twilio"), api=api, lanes=lanes)
             return self._line
 

@@ -6,29 +6,47 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Protocol
 
-from messaging.domain.answers import Answer, NotSent, Outgoing
+from messaging.domain.answers import LATE_WAIT, MISSED_WAIT, Answer, NotSent, Outgoing
+from messaging.domain.pacing import Slot
 from messaging.twilio import classify
 from messaging.twilio.crowd import REST, Crowd
 from messaging.twilio.groups import Groups
 from messaging.twilio.stages import Progress
 
 
+class Book(Protocol):
+    """Gets a slot for a text that has a lane."""
+
+    async def __call__(self, units: int, *, urgent: bool, until: float) -> Slot | None:
+        """The next one for so many units; None where none begins before `until`."""
+
+
 class Lanes:
     """A lane is a task that sends one text after the other, as long as any wait.
 
-    A task for each text would cost a fifth of what sending it takes. Use it in one loop only,
-    except for `claimable`.
+    A task for each text would cost a fifth of what sending it takes. Where there is a limit, a
+    text gets its slot once it has a lane: slots that come before pass unused where Twilio takes
+    fewer requests at once than the limit would allow. Use it in one loop only, except for
+    `claimable`.
     """
 
-    def __init__(self, most: int, send: Callable[[Outgoing], Awaitable[Answer]]) -> None:
-        """At most so many lanes; `send` has an answer for every text, and raises nothing."""
+    def __init__(
+        self,
+        most: int,
+        send: Callable[[Outgoing], Awaitable[Answer]],
+        book: Book | None = None,
+    ) -> None:
+        """At most so many lanes; `send` has an answer for every text, and raises nothing. Without
+        `book` there is no limit."""
         self._crowd = Crowd(most)
         self._send = send
+        self._book = book
         self._urgent: deque[tuple[Groups, int]] = deque()
         self._normal: deque[tuple[Groups, int]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open = 0
+        self._open = self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = math.inf
 
@@ -36,25 +54,14 @@ class Lanes:
     def claimable(self) -> int | None:
         """How many texts may be claimed; None while Twilio takes as many as it may be given. May be
         asked in any thread."""
-        return self._crowd.claimable(self._open) if self._crowd.is_narrowed else None
+        return self._crowd.claimable(self._under_way) if self._crowd.is_narrowed else None
 
     def add(self, groups: Groups) -> None:
-        """Have these texts sent, each at its time; urgent ones go before all others that wait."""
-        now, waiting, at_once = time.monotonic(), self._waiting_with(groups), 0
-        for index, text in enumerate(groups.messages):
-            if text.write_after > now:
-                self._spawn(self._add_later(groups, index, text.write_after - now))
-            else:
-                waiting.append((groups, index))
-                at_once += 1
-        self._open_lanes(at_once)
+        """Have these texts sent; urgent ones go before all others that wait."""
+        waiting = self._waiting_with(groups)
+        waiting.extend((groups, index) for index in range(len(groups.messages)))
+        self._open_lanes(len(groups.messages))
         self._watch(min((text.write_before for text in groups.messages), default=math.inf))
-
-    async def _add_later(self, groups: Groups, index: int, delay: float) -> None:
-        await asyncio.sleep(delay)
-        self._waiting_with(groups).append((groups, index))
-        self._open_lanes(1)
-        self._watch(groups.messages[index].write_before)
 
     def _waiting_with(self, groups: Groups) -> deque[tuple[Groups, int]]:
         return self._urgent if groups.urgent else self._normal
@@ -73,22 +80,54 @@ class Lanes:
     async def _run(self) -> None:
         while self._open <= self._crowd.allowed and (waiting := self._urgent or self._normal):
             groups, index = waiting.popleft()
-            began = time.monotonic()
-            answer = await self._send(groups.messages[index])
-            groups.put(index, self._learn(answer, began))
+            text = groups.messages[index]
+            if self._book is not None:
+                in_slot = await self._in_slot(self._book, groups, index)
+                if in_slot is None:
+                    continue
+                text = in_slot
+            self._under_way += 1
+            began, under_way = time.monotonic(), self._under_way
+            answer = await self._send(text)
+            groups.put(index, self._learn(answer, began, under_way))
+            self._under_way -= 1
             if self._crowd.is_to_rest:
                 await asyncio.sleep(REST)
         # Here, and not once the task is over: a text that comes before that would find no lane.
         self._open -= 1
 
-    def _learn(self, answer: Answer, began: float) -> Answer:
+    async def _in_slot(self, book: Book, groups: Groups, index: int) -> Outgoing | None:
+        """The text, once its slot begins; None where it is answered, or waits for a lane again."""
+        text = groups.messages[index]
+        while slot := await book(text.units, urgent=groups.urgent, until=text.write_before):
+            await asyncio.sleep(slot.start - time.monotonic())
+            if self._is_too_many():
+                self._waiting_with(groups).appendleft((groups, index))
+                self._watch(text.write_before)
+                return None
+            if time.monotonic() < slot.end:
+                write_before = min(text.write_before, slot.end)
+                return replace(text, write_before=write_before, in_slot=True)
+        self._put_late(groups, index)
+        return None
+
+    def _is_too_many(self) -> bool:
+        """Whether a lane whose slot has come is to end, and others are open: fewer are allowed than
+        when it was opened, or the only request that there was has been refused."""
+        if self._open <= self._crowd.allowed:
+            return False
+        return self._under_way >= self._crowd.allowed or self._crowd.is_to_rest
+
+    def _learn(self, answer: Answer, began: float, under_way: int) -> Answer:
         """The answer; how crowded it is at Twilio is remembered."""
         if not (isinstance(answer, NotSent) and answer.crowded):
             if self._crowd.is_narrowed:
                 self._crowd.passed(began=began, now=time.monotonic())
                 self._open_lanes(min(1, len(self._urgent) + len(self._normal)))
             return answer
-        alone = self._crowd.refused(under_way=self._open, began=began, now=time.monotonic())
+        # Then or now: among others that are refused as well, it met more than are left at last.
+        most = max(under_way, self._under_way)
+        alone = self._crowd.refused(under_way=most, began=began, now=time.monotonic())
         return replace(answer, pauses=alone)
 
     def _watch(self, earliest: float) -> None:
@@ -109,9 +148,14 @@ class Lanes:
                 groups, index = waiting.popleft()
                 text = groups.messages[index]
                 if text.write_before <= now:
-                    late = Progress().too_late()
-                    groups.put(index, classify.failure(late.stage, late.reason, text.late_wait))
+                    self._put_late(groups, index)
                 else:
                     waiting.append((groups, index))
                     earliest = min(earliest, text.write_before)
         self._watch(earliest)
+
+    def _put_late(self, groups: Groups, index: int) -> None:
+        """Answers a text that waited for a lane, or a slot, for too long."""
+        late = Progress().too_late()
+        wait = MISSED_WAIT if self._book else LATE_WAIT
+        groups.put(index, classify.failure(late.stage, late.reason, wait))

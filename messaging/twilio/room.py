@@ -13,8 +13,8 @@ class Room:
 
 
 class Rooms:
-    """Room is taken before slots are asked for: what is claimed must find a lane in its slot, and a
-    dozen threads that look at the same moment must not all see the same room. For any thread."""
+    """Room is taken before leave is asked for: what is claimed must find a lane soon, and a dozen
+    threads that look at the same moment must not all see the same room. For any thread."""
 
     def __init__(self, claimable: Callable[[], int | None]) -> None:
         """It tells how many texts may be claimed at once, or None while Twilio takes all."""

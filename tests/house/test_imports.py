@@ -41,6 +41,7 @@ HEIGHT = {
     "outages": 3,
     "refusals": 3,
     "company": 3,
+    "booking": 3.5,
     "bounds": 3.5,
     "rulebooks": 3.5,
     "brake": 3.5,

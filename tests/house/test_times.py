@@ -17,6 +17,7 @@ from tests.house.tree import ROOT
 
 _PAGE = (ROOT / "docs/reference/times.md").read_text(encoding="utf-8")
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+_LEAST = {"DATABASE_URL": "postgresql://nobody@nowhere/nothing"}
 _TIME = re.compile(r"(\d+(?:\.\d+)?) (ms|s|min|h)\b")
 
 
@@ -37,7 +38,7 @@ def beat(task: str) -> float:
 
 def longest_send() -> float:
     """What a send takes at most, in seconds."""
-    settings = load({"DATABASE_URL": "postgresql://nobody@nowhere/nothing"})
+    settings = load(_LEAST)
     return settings.send_deadline + settings.connect_timeout + settings.read_timeout
 
 
@@ -57,9 +58,9 @@ FIXED: Mapping[str, Callable[[], Sequence[float | timedelta]]] = {
     "between two texts": lambda: [lua("TRIAL")],
     "a text that was refused": lambda: [codes.REFUSED_WAIT],
     "a text for which no connection": lambda: [classify.UNREACHABLE_WAIT],
-    "a text that missed its slot": lambda: [answers.MISSED_WAIT],
-    "slots are granted ahead": lambda: [lua("AHEAD"), lua("URGENT"), lua("BLOCK")],
-    "a text is claimed before": lambda: [lua("LEAD")],
+    "a text that was claimed and got no slot": lambda: [answers.MISSED_WAIT],
+    "leave and slots are given ahead": lambda: [lua("AHEAD"), lua("URGENT"), lua("BLOCK")],
+    "a claimed text waits for a slot": lambda: [load(_LEAST).send_deadline],
     "an emptied Redis": lambda: [lua("URGENT") + lua("BLOCK")],
     "jobs are put off": lambda: [delivery._WITHOUT_REDIS],
     "tries to reach": lambda: [consumer._LONGEST_WAIT],

@@ -106,7 +106,7 @@ def stopped(rt: Runtime) -> dict[str, str]:
 
 def stop(throttle: Throttle, reason: str, scope: Scope = Scope.ACCOUNT) -> None:
     """Twilio refuses our account, or our sender, for this reason."""
-    passage = throttle.take([1], Lane.NORMAL).passage
+    passage = throttle.leave([1], Lane.NORMAL).passage
     of_account = scope is Scope.ACCOUNT
     verdict = Verdict(
         account=not of_account, sender=None if of_account else False, at_once=True, reason=reason

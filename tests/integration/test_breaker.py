@@ -62,7 +62,7 @@ def server(redis_url: str) -> Iterator[redis.Redis]:
 
 
 def ask(throttle: Throttle, texts: int = 20) -> Grant:
-    return throttle.take([1] * texts, Lane.NORMAL)
+    return throttle.leave([1] * texts, Lane.NORMAL)
 
 
 def close(throttle: Throttle) -> None:
@@ -84,7 +84,7 @@ def opened(throttle: Throttle) -> set[str]:
 def test_a_closed_breaker_lets_everything_through(make: Make) -> None:
     throttle = make()
     close(throttle)
-    assert (20, "") == (ask(throttle).slots, ask(throttle).passage.probe)
+    assert (20, "") == (ask(throttle).texts, ask(throttle).passage.probe)
 
 
 def test_an_open_breaker_stops_everybody_and_says_why(make: Make, server: redis.Redis) -> None:
@@ -93,7 +93,7 @@ def test_an_open_breaker_stops_everybody_and_says_why(make: Make, server: redis.
     stop(one, "20003: wrong")
     for each in (one, other, paced):
         grant = ask(each)
-        assert (0, "20003: wrong") == (grant.slots, grant.paused)
+        assert (0, "20003: wrong") == (grant.texts, grant.paused)
         assert timedelta(seconds=1) < grant.wait <= timedelta(seconds=5)
     assert [] == server.keys("messaging:throttle:*"), "it costs no slots"
 
@@ -107,14 +107,14 @@ def test_one_of_many_has_the_probe_and_it_closes_the_breaker_for_all(
     be_due(server, askers[0])
     with ThreadPoolExecutor(4) as pool:
         grants = list(pool.map(ask, askers * 4))
-    (probe,) = [grant for grant in grants if grant.slots]
-    assert (1, (Scope.ACCOUNT,)) == (probe.slots, probe.passage.probed)
+    (probe,) = [grant for grant in grants if grant.texts]
+    assert (1, (Scope.ACCOUNT,)) == (probe.texts, probe.passage.probed)
     waits = {(grant.paused, grant.wait <= timedelta(milliseconds=100)) for grant in grants}
     assert {("", True)} == waits, "the others wait for what it says"
     assert [Scope.ACCOUNT] == [
         change.scope for change in askers[1].breakers.note(probe.passage, [WORKS])
     ]
-    assert [20] * 4 == [ask(asker).slots for asker in askers]
+    assert [20] * 4 == [ask(asker).texts for asker in askers]
 
 
 def test_a_probe_that_fails_opens_it_for_longer(make: Make, server: redis.Redis) -> None:
@@ -140,7 +140,7 @@ def test_the_probe_of_a_worker_that_died_is_anothers_after_a_while(
     key = throttle.breakers.keys[0]
     seconds = (int(server.hget(key, "probe_until") or 0) - server.time()[0] * 10**6) / 10**6
     assert 18 < seconds <= 21, "longer than a request takes"
-    assert 0 == ask(throttle).slots
+    assert 0 == ask(throttle).texts
     server.hset(key, "probe_until", 0)
     found = ask(throttle).passage
     assert found.probe not in ("", lost.probe)
@@ -154,15 +154,15 @@ def test_forgotten_it_lets_single_texts_through_until_one_is_answered(
     make: Make, server: redis.Redis
 ) -> None:
     throttle, other = make(), make()
-    assert (1, ()) == (ask(throttle).slots, ask(throttle).passage.probed)
-    assert 0 == ask(other).slots
+    assert (1, ()) == (ask(throttle).texts, ask(throttle).passage.probed)
+    assert 0 == ask(other).texts
     for key in throttle.breakers.keys[:2]:
         server.hset(key, "probe_until", 0)
     second = ask(other)
-    assert 1 == second.slots, "nobody waits for an answer that does not come"
+    assert 1 == second.texts, "nobody waits for an answer that does not come"
     assert None is throttle.outlook(Lane.NORMAL).most, "the bridge does as always"
     other.breakers.note(second.passage, [WORKS])
-    assert 20 == ask(throttle).slots
+    assert 20 == ask(throttle).texts
 
 
 def test_a_wipe_in_an_outage_costs_a_few_texts(make: Make, server: redis.Redis) -> None:
@@ -171,11 +171,11 @@ def test_a_wipe_in_an_outage_costs_a_few_texts(make: Make, server: redis.Redis) 
     stop(throttle, "20003: wrong")
     server.flushall()
     grant = ask(throttle)
-    assert 1 == grant.slots
+    assert 1 == grant.texts
     throttle.breakers.note(
         grant.passage, [Verdict(account=False, at_once=True, reason="20003: wrong")]
     )
-    assert (0, "20003: wrong") == (ask(throttle).slots, ask(throttle).paused)
+    assert (0, "20003: wrong") == (ask(throttle).texts, ask(throttle).paused)
 
 
 def test_failures_open_it_where_they_are_many_of_many(make: Make) -> None:
@@ -218,7 +218,7 @@ def test_what_was_let_through_before_it_opened_has_no_say_once_it_is_closed(
     assert [] == throttle.breakers.note(early, [SILENCE] * 50)
     late = ask(throttle).passage
     assert [] == throttle.breakers.note(late, [SILENCE] * 9), "the others were not counted"
-    assert 20 == ask(throttle).slots
+    assert 20 == ask(throttle).texts
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_an_account_stops_its_senders_and_a_sender_nobody_else(
     if ask(other, 1).passage.probe:
         other.breakers.note(Passage(), [WORKS])
     stop(one, "no", scope)
-    assert is_stopped is (ask(other).slots == 0)
+    assert is_stopped is (ask(other).texts == 0)
 
 
 def test_a_sender_and_its_account_are_probed_together(make: Make, server: redis.Redis) -> None:
@@ -255,7 +255,7 @@ def test_a_sender_and_its_account_are_probed_together(make: Make, server: redis.
     be_due(server, throttle)
     server.delete(throttle.breakers.keys[0])
     grant = ask(throttle)
-    assert (1, (Scope.SENDER,)) == (grant.slots, grant.passage.probed)
+    assert (1, (Scope.SENDER,)) == (grant.texts, grant.passage.probed)
     throttle.breakers.note(grant.passage, [Verdict(account=True, sender=False, reason="no")])
     assert ({"sender"}, "no") == (opened(throttle), ask(throttle).paused)
 
@@ -284,9 +284,38 @@ def test_a_probe_takes_one_slot_and_closing_brings_no_burst(
     (state,) = (key for key in server.keys("messaging:throttle:*") if server.type(key) == "hash")
     server.hset(state, mapping={"free": 0, "spent": 0})
     probe = ask(throttle)
-    assert (1, 2) == (probe.slots, len(probe.told))
+    assert (1, 2) == (probe.texts, len(probe.told))
     throttle.breakers.note(probe.passage, [WORKS])
     assert ask(throttle).told[0] >= probe.told[1]
+
+
+def told(server: redis.Redis, throttle: Throttle) -> int:
+    """How many texts Redis was told of that Twilio took."""
+    results = server.hgetall(throttle.breakers.keys[2])
+    return sum(int(number) for name, number in results.items() if str(name).endswith("p"))
+
+
+def test_while_twilio_takes_no_more_at_once_it_is_told_within_a_moment_what_it_takes(
+    rt: Runtime, db: Database, twilio: Simulator, server: redis.Redis
+) -> None:
+    """Whoever is refused meanwhile must see that it is for others; no text may ask for leave."""
+    close(rt.throttle)
+    slow = Rule(kind=Kind.SLOW, count=2, delay_ms=400)
+    before = told(server, rt.throttle)
+    fault = twilio.faults.add(slow)
+    insert(db)
+    work(rt)
+    twilio.faults.remove(fault)
+    assert before == told(server, rt.throttle), "the next call tells it"
+    twilio.faults.add(Rule(kind=Kind.TOO_MANY_REQUESTS, count=1))
+    insert(db, message_content="one too many")
+    work(rt)
+    assert rt.twilio.is_crowded
+    before = told(server, rt.throttle)
+    twilio.faults.add(slow)
+    insert(db, message_content="it is taken")
+    work(rt)
+    assert before + 1 == told(server, rt.throttle)
 
 
 def test_the_bridge_leaves_entries_alone_while_it_is_open(

@@ -316,7 +316,7 @@ def test_tasks_that_wait_for_slots_in_workers_take_room_too(
 ) -> None:
     rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_MINUTE": "1"}))
     insert(db)
-    assert not rt.throttle.take([1], Lane.NORMAL).slots
+    assert not rt.throttle.leave([1], Lane.NORMAL).texts
     rt.stopping.set()
     assert [] == list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, ONE_LOOK))
     assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 2, ONE_LOOK)))

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from messaging import delivery, runtime
 from messaging.domain.answers import Accepted, NotSent
-from messaging.domain.job import JobId, Lane, Sid
+from messaging.domain.job import JobId, Lane, Sid, Status
 from messaging.domain.outcome import outcome
 from messaging.line import packed, unpacked
 from messaging.local.process import wait_until
@@ -186,10 +186,9 @@ def test_a_limit_in_messages_puts_no_segments_into_celery(rt: Runtime, db: Datab
     assert [1] == [hint.segments for hint in take(rt)]
 
 
-def test_a_slot_that_is_missed_costs_no_retry_and_is_tried_again_soon(
+def test_a_claim_that_takes_long_costs_no_slot(
     environment: dict[str, str], db: Database, twilio: Simulator
 ) -> None:
-    """The claim takes so long that its slots have passed."""
     rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "50"}))
     db.execute(
         "create function dawdle() returns trigger language plpgsql as $$ begin "
@@ -200,11 +199,27 @@ def test_a_slot_that_is_missed_costs_no_retry_and_is_tried_again_soon(
         "when (new.status = 'processing') execute function dawdle()"
     )
     id = insert(db)
-    assert Counter({"retrying": 1}) == work(rt).outcomes
-    assert (0, []) == (row(db, id).retry_count, sent_bodies(twilio))
-    due = db.execute("select due_at - clock_timestamp() from message_jobs").fetchone()
-    assert due is not None
-    assert due[0] <= timedelta(seconds=1)
+    assert Counter({"sent": 1}) == work(rt).outcomes
+    assert 1 == row(db, id).attempt
+    rt.close()
+
+
+def test_a_claimed_text_that_gets_no_slot_costs_no_retry_and_is_tried_again_soon(
+    environment: dict[str, str], db: Database, twilio: Simulator
+) -> None:
+    rt = runtime.build(load({**environment, "TWILIO_RATE_LIMIT_PER_MINUTE": "3"}))
+    insert(db)
+    [hint] = take(rt)
+    with rt.db.connection() as conn:
+        [claim] = jobs.claim(conn, [hint.job_id], timedelta(seconds=45))
+    began = rt.monotonic()
+    assert not rt.throttle.slots([1], Lane.NORMAL).slots, "the next one is 20 s away"
+    [[attempt]] = send_claims(rt, [claim], began + rt.settings.send_deadline)
+    assert rt.monotonic() - began < 2, "that is known at once"
+    assert isinstance(attempt.answer, NotSent)
+    assert (0, Status.RETRYING) == (attempt.outcome.retry_count or 0, attempt.outcome.status)
+    assert timedelta(seconds=1) == attempt.outcome.due_in
+    assert [] == sent_bodies(twilio)
     rt.close()
 
 
@@ -331,7 +346,7 @@ def test_a_text_whose_deadline_has_passed_is_not_sent(
 def test_no_request_is_begun_after_a_texts_own_deadline(
     rt: Runtime, db: Database, twilio: Simulator
 ) -> None:
-    """It passes the review, and its deadline comes while it waits for its slot."""
+    """It passes the review, and its deadline comes before it is sent."""
     id = insert(db)
     [hint] = take(rt)
     with rt.db.connection() as conn:
@@ -342,7 +357,6 @@ def test_no_request_is_begun_after_a_texts_own_deadline(
         rt,
         [soon],
         now + rt.settings.send_deadline,
-        slots={hint.job_id: (now + 0.3, now + 2)},
     )
     assert isinstance(attempt.answer, NotSent)
     assert [] == sent_bodies(twilio)

@@ -1,4 +1,4 @@
-"""The throttle: slots at the pace of the limits, whoever asks, and whatever Redis forgets."""
+"""The throttle: leave and slots at the pace of the limits, whoever asks, whatever Redis forgets."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +9,16 @@ import pytest
 import redis
 
 from messaging.domain.breaker import Passage
-from messaging.domain.job import Lane
+from messaging.domain.job import MAX_BODY, Lane
+from messaging.domain.segments import count
 from messaging.domain.verdict import Verdict
 from messaging.local.pacing.windows import Arrival, fullest
 from messaging.local.process import wait_until
-from messaging.redis.throttle import Grant, Throttle
+from messaging.redis.throttle import Booked, Grant, Throttle
 from messaging.settings import load
 
 SOON = 150
-"""Milliseconds that slots are granted ahead."""
+"""Milliseconds that leave and slots are given ahead."""
 A_WHILE = 600
 """Milliseconds that an emptied Redis waits at least: so far ahead slots may have been granted."""
 
@@ -65,17 +66,29 @@ def state(server: redis.Redis) -> str:
 
 def begun(server: redis.Redis, throttle: Throttle) -> None:
     """Lets the time pass for which a throttle that was emptied waits."""
-    throttle.take([1], Lane.NORMAL)
+    book(throttle)
     rest(server)
 
 
 def rest(server: redis.Redis) -> None:
     """As if nothing had been sent for long, by anybody."""
-    server.hset(state(server), mapping={"free": 0, "spent": 0})
+    server.hset(state(server), mapping={"free": 0, "left": 0, "spent": 0})
 
 
-def take(throttle: Throttle, texts: int = 1, lane: Lane = Lane.NORMAL) -> Grant:
-    return throttle.take([1] * texts, lane)
+def leave(throttle: Throttle, texts: int = 1, lane: Lane = Lane.NORMAL) -> Grant:
+    return throttle.leave([1] * texts, lane)
+
+
+def book(throttle: Throttle, texts: int = 1, lane: Lane = Lane.NORMAL) -> Booked:
+    return throttle.slots([1] * texts, lane)
+
+
+def booked(throttle: Throttle, texts: int = 1, lane: Lane = Lane.NORMAL) -> int:
+    return len(book(throttle, texts, lane).slots)
+
+
+def starts(found: Booked) -> list[float]:
+    return [slot.start for slot in found.slots]
 
 
 def gaps(starts: list[float]) -> list[float]:
@@ -89,19 +102,24 @@ def clock(server: redis.Redis) -> float:
     return float(seconds * 1e6 + microseconds)
 
 
+def free(server: redis.Redis) -> float:
+    """Milliseconds since 1970 of the next free slot."""
+    return float(server.hget(state(server), "free") or 0) / 1000
+
+
 def ahead(server: redis.Redis) -> float:
     """Milliseconds until the next free slot."""
-    return (float(server.hget(state(server), "free") or 0) - clock(server)) / 1000
+    return free(server) - clock(server) / 1000
 
 
 def test_without_limits_everything_is_granted_and_nothing_kept(
     throttle: Limits, server: redis.Redis
 ) -> None:
-    free = throttle()
-    grant = take(free, 1000)
-    assert Grant(slots=1000) == grant
-    free.give_back(grant, 500)
-    assert 0 == free.outlook(Lane.NORMAL).waiting
+    unlimited = throttle()
+    grant = leave(unlimited, 1000)
+    assert Grant(texts=1000) == grant
+    unlimited.give_back(grant, 500)
+    assert 0 == unlimited.outlook(Lane.NORMAL).waiting
     assert [] == server.keys("messaging:throttle:*")
 
 
@@ -114,21 +132,59 @@ def test_slots_are_as_far_apart_as_the_strictest_limit_asks(
 ) -> None:
     limited = throttle(second, minute)
     begun(server, limited)
-    first, following = take(limited, 3), take(limited, 3)
-    told = [*first.told[:3], *following.told[:3]]
-    assert [pytest.approx(apart, abs=0.01)] * 5 == gaps([at / 1e6 for at in told])
+    first = starts(book(limited, 3))
+    assert [pytest.approx(apart, abs=0.01)] * 2 == gaps(first)
+    end = free(server)
+    assert 2 == booked(limited, 2)
+    assert pytest.approx(end + 2 * apart, abs=0.01) == free(server)
+
+
+@pytest.mark.parametrize(("units", "late"), [(1, 40.4), (2, 20.0), (3, 10.0)])
+def test_a_slot_is_over_before_a_window_would_hold_too_many(
+    throttle: Limits, server: redis.Redis, units: int, late: float
+) -> None:
+    limited = throttle(second=50)
+    begun(server, limited)
+    (slot,) = limited.slots([units], Lane.NORMAL).slots
+    assert pytest.approx(late) == 1000 * (slot.end - slot.start)
 
 
 def test_a_grant_is_of_what_may_start_soon(throttle: Limits, server: redis.Redis) -> None:
     limited = throttle(second=50)
     begun(server, limited)
-    assert 5 == take(limited, 100).slots, "as many as begin within 100 ms"
+    assert 5 == leave(limited, 100).texts, "as many as begin within 100 ms"
+    assert 5 == booked(limited, 100)
     server.hset(state(server), "free", round(clock(server) + 1e6))
     most = ahead(server) - SOON
-    later = take(limited, 100)
+    later, last = leave(limited, 100), book(limited, 100)
     least = ahead(server) - SOON
-    assert (0, "") == (later.slots, later.paused)
+    assert (0, "", ()) == (later.texts, later.paused, last.slots)
     assert least <= later.wait / timedelta(milliseconds=1) <= most
+    assert least <= last.wait / timedelta(milliseconds=1) <= most
+
+
+def test_leave_is_given_at_the_pace_of_slots_and_before_them(
+    throttle: Limits, server: redis.Redis
+) -> None:
+    limited = throttle(second=50)
+    begun(server, limited)
+    told = leave(limited, 3).told
+    assert [pytest.approx(20.4, abs=0.01)] * 3 == gaps([at / 1e6 for at in told])
+    assert told[-1] == leave(limited, 3).told[0], "others have leave for what comes then"
+    assert [3, 3] == [booked(limited, 3), booked(limited, 3)]
+    assert free(server) < told[-1] / 1000 + 3 * 20.4, "leave costs no slots"
+
+
+def test_while_those_that_are_claimed_wait_for_slots_no_others_are_claimed(
+    throttle: Limits, server: redis.Redis
+) -> None:
+    """As after a while in which no claim came to its end: that time is lost, and they are late."""
+    limited, other = throttle(second=50), throttle(second=50)
+    begun(server, limited)
+    assert 1 == leave(other).texts
+    assert 5 == booked(limited, 12)
+    assert 4 * 20.4 < (later := leave(other).wait / timedelta(milliseconds=1)) < 9 * 20.4, later
+    assert 1 == leave(other, 1, Lane.URGENT).texts
 
 
 def test_a_slow_limit_grants_one_slot_and_tells_the_time_until_the_next(
@@ -136,8 +192,10 @@ def test_a_slow_limit_grants_one_slot_and_tells_the_time_until_the_next(
 ) -> None:
     limited = throttle(minute=3)
     begun(server, limited)
-    assert [1, 0] == [take(limited, 3).slots, take(limited, 3).slots]
-    assert timedelta(seconds=19) < take(limited).wait < timedelta(seconds=20.1)
+    assert [1, 0] == [leave(limited, 3).texts, leave(limited, 3).texts]
+    assert timedelta(seconds=19) < leave(limited).wait < timedelta(seconds=20.1)
+    assert [1, 0] == [booked(limited, 3), booked(limited, 3)]
+    assert timedelta(seconds=19) < book(limited).wait < timedelta(seconds=20.1)
 
 
 def test_whoever_asks_and_however_often_slots_keep_their_distance(
@@ -145,34 +203,54 @@ def test_whoever_asks_and_however_often_slots_keep_their_distance(
 ) -> None:
     askers = [throttle(second=500) for _ in range(4)]
     begun(server, askers[0])
-    told: list[int] = []
-    starts: list[float] = []
+    begin = free(server)
+    found: list[list[float]] = []
 
     def ask(asker: Throttle) -> None:
         assert wait_until(lambda: took(asker) > 700, limit=20)
 
     def took(asker: Throttle) -> int:
-        grant = take(asker, 3)
-        told.extend(grant.told[:-1])
-        starts.extend(grant.starts)
-        return len(starts)
+        found.append(starts(book(asker, 3)))
+        return sum(len(each) for each in found)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, askers))
-    assert [] == [gap for gap in gaps([at / 1e6 for at in told]) if gap < 2.039]
+    assert [] == [gap for each in found for gap in gaps(each) if gap < 2.039]
+    every = sorted(start for each in found for start in each)
+    assert free(server) - max(begin, 0) >= len(every) * 2.04, "each has a slot of its own"
     # Each reads Redis's clock on its own, a little late.
-    assert fullest([Arrival(at=at) for at in sorted(starts)], 1) <= 501
+    assert fullest([Arrival(at=at) for at in every], 1) <= 501
 
 
 def test_a_text_takes_as_many_slots_as_it_has_units(throttle: Limits, server: redis.Redis) -> None:
     limited = throttle(second=100)
     begun(server, limited)
-    begin = clock(server)
-    starts = limited.take([3, 1, 2, 1], Lane.NORMAL).starts
-    end = clock(server)
-    assert [pytest.approx(units * 10.2, abs=0.01) for units in (3, 1, 2)] == gaps(list(starts))
-    free = float(server.hget(state(server), "free") or 0)
-    assert begin <= free - 1000 * (50 + 7 * 10.2) <= end
+    begin = clock(server) / 1000
+    found = starts(limited.slots([3, 1, 2, 1], Lane.NORMAL))
+    end = clock(server) / 1000
+    assert [pytest.approx(units * 10.2, abs=0.01) for units in (3, 1, 2)] == gaps(found)
+    assert begin <= free(server) - 2 - 7 * 10.2 <= end
+    told = limited.leave([3, 1, 2, 1], Lane.NORMAL).told
+    assert [pytest.approx(units * 10.2, abs=0.01) for units in (3, 1, 2, 1)] == gaps(
+        [at / 1e6 for at in told]
+    )
+
+
+def test_the_largest_text_that_there_is_takes_its_time_and_no_more(
+    throttle: Limits, server: redis.Redis
+) -> None:
+    """A state that is further ahead than any text takes it is another clock's, and is forgotten."""
+    sign = "\N{WAVING BLACK FLAG}" + 16 * "\N{TAG LATIN SMALL LETTER G}"
+    largest = count(sign * (MAX_BODY // len(sign))).parts
+    assert 94 == largest
+    limited = throttle(second=2)
+    begun(server, limited)
+    server.hset(state(server), "free", round(clock(server) + 100_000))
+    assert 1 == len(limited.slots([largest], Lane.NORMAL).slots)
+    end = free(server)
+    assert ahead(server) > largest * 510
+    assert 0 == booked(limited)
+    assert end == free(server)
 
 
 def test_the_end_of_a_grant_comes_back_unless_somebody_was_granted_more(
@@ -180,15 +258,15 @@ def test_the_end_of_a_grant_comes_back_unless_somebody_was_granted_more(
 ) -> None:
     one, other = throttle(second=50), throttle(second=50)
     begun(server, one)
-    grant = take(one, 4)
+    grant = leave(one, 4)
     one.give_back(grant, 2)
-    after = take(other)
+    after = leave(other)
     assert grant.told[2] == after.told[0]
     one.give_back(grant, 2)
-    assert after.told[-1] == take(throttle(second=50)).told[0], "it knows of no grant"
+    assert after.told[-1] == leave(one).told[0]
 
 
-def test_a_server_that_is_away_costs_the_slots_that_were_to_be_given_back() -> None:
+def test_a_server_that_is_away_costs_the_leave_that_was_to_be_given_back() -> None:
     away = Throttle(
         load(
             {
@@ -198,9 +276,11 @@ def test_a_server_that_is_away_costs_the_slots_that_were_to_be_given_back() -> N
             }
         )
     )
-    away.give_back(Grant(slots=1, starts=(0.0,), told=(1, 2)), 1)
+    away.give_back(Grant(texts=1, told=(1, 2)), 1)
     with pytest.raises(redis.RedisError):
-        take(away)
+        leave(away)
+    with pytest.raises(redis.RedisError):
+        book(away)
     away.close()
 
 
@@ -209,13 +289,12 @@ def test_an_emptied_server_begins_once_all_that_was_granted_has_started(
 ) -> None:
     limited, stranger = throttle(second=10), throttle(second=10)
     begun(server, limited)
-    last = [take(limited, 9, Lane.URGENT).starts[-1] for _ in range(4)][-1]
+    last = max(start for _ in range(4) for start in starts(book(limited, 9, Lane.URGENT)))
     server.flushall()
-    assert 0 == take(stranger, 9).slots
+    assert 0 == booked(stranger, 9)
     assert ahead(server) > A_WHILE
-    assert wait_until(
-        lambda: (grant := take(stranger)).slots == 1 and grant.starts[0] > last, limit=5
-    )
+    assert 0 == leave(stranger).texts
+    assert wait_until(lambda: bool(found := starts(book(stranger))) and found[0] > last, limit=5)
 
 
 def test_an_emptied_server_learns_from_whoever_asks_what_was_granted_last(
@@ -223,20 +302,21 @@ def test_an_emptied_server_learns_from_whoever_asks_what_was_granted_last(
 ) -> None:
     limited, stranger = throttle(minute=6), throttle(minute=6)
     begun(server, limited)
-    limited.take([3], Lane.NORMAL)
+    limited.slots([3], Lane.NORMAL)
     server.flushall()
-    assert timedelta(seconds=10) < take(stranger).wait < timedelta(seconds=11)
-    assert timedelta(seconds=29) < take(limited).wait < timedelta(seconds=31)
-    assert timedelta(seconds=29) < take(stranger).wait
+    assert timedelta(seconds=10) < leave(stranger).wait < timedelta(seconds=11)
+    assert timedelta(seconds=29) < leave(limited).wait < timedelta(seconds=31)
+    assert timedelta(seconds=29) < book(stranger).wait
 
 
 def test_a_clock_that_is_put_back_stops_nobody(throttle: Limits, server: redis.Redis) -> None:
     """As after a failover to a server whose clock is hours behind."""
     limited = throttle(second=10)
     begun(server, limited)
-    server.hset(state(server), "free", "9" * 16)
+    server.hset(state(server), mapping={"free": "9" * 16, "left": "9" * 16})
     limited._known = 9 * 10**15
-    assert take(limited).wait < timedelta(seconds=2)
+    assert leave(limited).wait < timedelta(seconds=2)
+    assert book(limited).wait < timedelta(seconds=2)
 
 
 def test_urgent_ones_get_slots_that_others_must_wait_for(
@@ -244,11 +324,13 @@ def test_urgent_ones_get_slots_that_others_must_wait_for(
 ) -> None:
     limited = throttle(second=50)
     begun(server, limited)
-    assert [4, 5, 0] == [take(limited, texts).slots for texts in (4, 9, 1)]
-    urgent = [take(limited, 1, Lane.URGENT) for _ in range(8)]
-    assert [1] * 8 == [grant.slots for grant in urgent]
-    assert 0 == take(limited).slots
-    assert timedelta(milliseconds=150) < take(limited).wait <= timedelta(milliseconds=350)
+    assert [4, 5, 0] == [booked(limited, texts) for texts in (4, 9, 1)]
+    assert 0 == leave(limited).texts
+    assert [1] * 8 == [leave(limited, 1, Lane.URGENT).texts for _ in range(8)]
+    assert [1] * 8 == [booked(limited, 1, Lane.URGENT) for _ in range(8)]
+    assert 0 == booked(limited)
+    assert timedelta(milliseconds=150) < book(limited).wait <= timedelta(milliseconds=350)
+    assert 0 == leave(limited).texts
 
 
 def test_beyond_their_share_urgent_ones_wait_as_others_do(
@@ -256,10 +338,11 @@ def test_beyond_their_share_urgent_ones_wait_as_others_do(
 ) -> None:
     limited = throttle(second=50, MESSAGING_URGENT_SHARE="0.02")
     begun(server, limited)
-    take(limited, 4), take(limited, 5)
-    urgent = [take(limited, 1, Lane.URGENT).slots for _ in range(7)]
+    book(limited, 4), book(limited, 5)
+    urgent = [booked(limited, 1, Lane.URGENT) for _ in range(7)]
     # What a fiftieth of the rate has saved up in five seconds is four texts, nearly five.
     assert [1] * 4 + [0] * 3 == urgent
+    assert 0 == leave(limited, 1, Lane.URGENT).texts
 
 
 def test_without_a_share_urgent_ones_wait_as_others_do(
@@ -267,20 +350,21 @@ def test_without_a_share_urgent_ones_wait_as_others_do(
 ) -> None:
     limited = throttle(second=50, MESSAGING_URGENT_SHARE="0")
     begun(server, limited)
-    take(limited, 4), take(limited, 5)
-    assert 0 == take(limited, 1, Lane.URGENT).slots
+    book(limited, 4), book(limited, 5)
+    assert 0 == leave(limited, 1, Lane.URGENT).texts
+    assert 0 == booked(limited, 1, Lane.URGENT)
 
 
-def test_who_waits_for_slots_is_counted_until_it_has_them(
+def test_who_waits_for_leave_is_counted_until_it_has_it(
     throttle: Limits, server: redis.Redis
 ) -> None:
     one, other = throttle(second=50), throttle(second=50)
     begun(server, one)
-    take(one, 4), take(one, 5)
-    take(one), take(one), take(other)
+    leave(one, 4), leave(one, 5)
+    leave(one), leave(one), leave(other)
     assert [2, 0] == [one.outlook(lane).waiting for lane in (Lane.NORMAL, Lane.URGENT)]
     rest(server)
-    take(other)
+    leave(other)
     assert 1 == one.outlook(Lane.NORMAL).waiting
     assert wait_until(lambda: one.outlook(Lane.NORMAL).waiting == 0, limit=5), "it expires"
 
@@ -288,7 +372,7 @@ def test_who_waits_for_slots_is_counted_until_it_has_them(
 def test_senders_have_limits_of_their_own(throttle: Limits, server: redis.Redis) -> None:
     one = throttle(second=10, TWILIO_FROM="+15550006789")
     other = throttle(second=10, TWILIO_FROM="+15550006780")
-    take(one), take(other)
+    leave(one), leave(other)
     keys = server.keys("messaging:throttle:*")
     assert 4 == len(keys), "each has a state, and somebody who waits"
     assert [] == [key for key in keys if "1555" in key]
@@ -296,7 +380,7 @@ def test_senders_have_limits_of_their_own(throttle: Limits, server: redis.Redis)
 
 def test_what_the_throttle_keeps_expires(throttle: Limits, server: redis.Redis) -> None:
     limited = throttle(second=5, minute=5)
-    take(limited)
+    leave(limited)
     assert 0 < int(server.pttl(state(server))) <= 24 * 60 * 60 * 1000
 
 
