@@ -6,27 +6,26 @@ are loaded, and the sentence about one that is wrong quotes nothing.
 """
 
 import re
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, MutableMapping
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
-
-import structlog
 
 _ENCODE = "with special signs in the user and the password as %XX"
 _PLACE = re.compile(r"[A-Za-z0-9._:%-]+")
 """A host name or an address, without the brackets of IPv6."""
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
 _IN_QUERY = re.compile(r"(?i)([?&](?:ssl)?pass(?:word|wd)=)[^&\s\"']+")
+_BEGINNING = "must begin with postgresql://"
+
+_Render = Callable[[Any, str, MutableMapping[str, Any]], Any]
+"""What makes a line of a log of an event, as structlog has it."""
 
 
-class Secret(Protocol):
-    """pydantic's SecretStr, without pydantic: commands that read no settings do without it."""
-
-    def get_secret_value(self) -> str:
-        """What is hidden."""
+class _Secret(Protocol):
+    def get_secret_value(self) -> str: ...
 
 
-Hidden = TypeVar("Hidden", bound=Secret)
+_Kept = TypeVar("_Kept", bound=_Secret)
 
 
 def masked(text: str) -> str:
@@ -34,19 +33,19 @@ def masked(text: str) -> str:
     return _IN_QUERY.sub(r"\1***", _CREDENTIALS.sub("***@", text))
 
 
-def masking(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+def masking(render: _Render) -> _Render:
     """The same for the lines of a log: libraries may quote the address that they connect to."""
 
-    def render(logger: object, method: str, line: structlog.typing.EventDict) -> str:
-        return masked(str(renderer(logger, method, line)))
+    def masks(logger: Any, method: str, line: MutableMapping[str, Any]) -> str:
+        return masked(str(render(logger, method, line)))
 
-    return render
+    return masks
 
 
-def readable(why_not: Callable[[str], str | None]) -> Callable[[Hidden], Hidden]:
+def readable(why_not: Callable[[str], str | None]) -> Callable[[_Kept], _Kept]:
     """A check of a setting, for pydantic, of what such a question says of its address."""
 
-    def check(url: Hidden) -> Hidden:
+    def check(url: _Kept) -> _Kept:
         if reason := why_not(url.get_secret_value()):
             raise ValueError(reason)
         return url
@@ -56,11 +55,18 @@ def readable(why_not: Callable[[str], str | None]) -> Callable[[Hidden], Hidden]
 
 def why_no_postgres(url: str) -> str | None:
     """What is wrong with the address of a database; None if libpq reads it as it is meant."""
-    if not url.startswith(("postgresql://", "postgres://")):
-        return "must begin with postgresql://"
+    if reason := why_no_replica(url):
+        return reason
     if _is_database(url):
         return None
     return f"cannot be read: write postgresql://user:password@host:5432/database, {_ENCODE}"
+
+
+def why_no_replica(url: str) -> str | None:
+    """The same of a replica, which the service can do without: that it cannot be read is told
+    where it is asked.
+    """
+    return None if url.startswith(("postgresql://", "postgres://")) else _BEGINNING
 
 
 def why_no_redis(url: str) -> str | None:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
+from messaging.addressing import readable, why_no_replica
 from messaging.domain.keeping import Times
-from messaging.setting_groups import PostgresUrl, named
+from messaging.setting_groups import named
 
+_ReplicaUrl = Annotated[SecretStr, AfterValidator(readable(why_no_replica))]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 _SHORTEST = 7
 """Days. Receipts come days later, and whoever compares after a restore needs what was sent."""
@@ -17,7 +19,7 @@ _SHORTEST = 7
 class ReplicaSettings(BaseModel):
     """A replica."""
 
-    database_read_url: PostgresUrl | None = Field(
+    database_read_url: _ReplicaUrl | None = Field(
         None,
         validation_alias=named("DATABASE_READ_URL"),
         description="A replica of the database, for figures and for showing messages.",

@@ -9,7 +9,7 @@ from messaging.domain.job import InDoubtPolicy
 
 TWILIO_GIVES_UP = 26.0
 """Seconds after which Twilio's own server gives up on a request."""
-PostgresUrl = Annotated[SecretStr, AfterValidator(readable(why_no_postgres))]
+_PostgresUrl = Annotated[SecretStr, AfterValidator(readable(why_no_postgres))]
 _RedisUrl = Annotated[SecretStr, AfterValidator(readable(why_no_redis))]
 _BrokerUrl = Annotated[SecretStr, AfterValidator(readable(why_no_broker))]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -23,11 +23,11 @@ def named(*names: str) -> AliasChoices:
 class PostgresSettings(BaseModel):
     """Postgres."""
 
-    database_url: PostgresUrl = Field(
+    database_url: _PostgresUrl = Field(
         validation_alias=named("DATABASE_URL", "SUPABASE_DB_URL"),
         description="Where the system of record is: postgresql://user:password@host/database",
     )
-    database_direct_url: PostgresUrl | None = Field(
+    database_direct_url: _PostgresUrl | None = Field(
         None,
         validation_alias=named("DATABASE_DIRECT_URL"),
         description="The same database without a transaction pooler, for LISTEN and locks.",

@@ -162,6 +162,19 @@ def test_no_function_of_ours_is_for_everybody_but_those_that_an_insert_calls(db:
     assert known == {what for (what,) in db.execute(open_to.encode())}
 
 
+def test_what_runs_as_the_owner_looks_for_nothing_where_its_caller_says(db: Database) -> None:
+    """A fixed search_path, or a body whose names were looked up when it was made; the one function
+    without either names the schema of all that it uses.
+    """
+    loose = """
+        select proname from pg_proc
+        where
+          pronamespace = 'messaging'::regnamespace and prosecdef and prosqlbody is null
+          and not coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
+    """
+    assert {"note_template_version"} == {name for (name,) in db.execute(loose.encode())}
+
+
 def test_row_level_security_is_on_for_every_table_that_others_may_reach(db: Database) -> None:
     for table in TABLES:
         on = "select relrowsecurity from pg_class where oid = %s::regclass"
