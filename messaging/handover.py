@@ -121,7 +121,7 @@ def follow(rt: Runtime) -> int:
 
 
 def _note(rt: Runtime, answers: Mapping[Recall, Canceling]) -> None:
-    """Writes what Twilio said, in a commit for each answer: a STOP may end hundreds of texts."""
+    """Writes what Twilio said, what it dropped in one commit: a STOP may end hundreds of texts."""
     ordered = sorted(answers, key=attrgetter("id"))  # as everybody locks them
     dropped = [recall for recall in ordered if answers[recall] is Canceling.CANCELED]
     too_late = [recall for recall in ordered if answers[recall] is Canceling.TOO_LATE]

@@ -21,11 +21,10 @@ class Recall:
     recall: str
 
 
-def recall_due(conn: Postgres, lease: timedelta, most: int = 300) -> list[Recall]:
-    """Takes texts that are wanted back from Twilio's scheduling, at most so many."""
+def recall_due(conn: Postgres, lease: timedelta) -> list[Recall]:
+    """Takes texts that are wanted back from Twilio's scheduling."""
     with conn.cursor(row_factory=class_row(Recall)) as cursor:
-        values = {"lease": lease, "most": most}
-        return cursor.execute(query("kept", "recall_due"), values).fetchall()
+        return cursor.execute(query("kept", "recall_due"), {"lease": lease}).fetchall()
 
 
 def recalled(conn: Postgres, recalls: Iterable[Recall]) -> set[JobId]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from threading import Event
 
 from fastapi import FastAPI
@@ -18,7 +19,7 @@ from messaging.domain.inbound import Inbound
 from messaging.domain.receipt import Receipt
 from messaging.errors import Unreachable
 from messaging.postgres import connect
-from messaging.pulse import Heart, called
+from messaging.pulse import Errand, Heart, called
 from messaging.settings import Settings
 from messaging.web import callbacks, health
 from messaging.web import inbound as inbound_webhook
@@ -56,7 +57,7 @@ def build(settings: Settings) -> FastAPI:
         )
         heart.start()
         # A STOP that reaches texts which Twilio keeps must not wait until its client is imported.
-        await asyncio.to_thread(rt.twilio.ready, 0)
+        Errand("twilio", partial(rt.twilio.ready, 0)).run()
         yield
         rt.stopping.set()
         await asyncio.to_thread(heart.stop)

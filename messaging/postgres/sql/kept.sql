@@ -1,5 +1,6 @@
 -- name: recall_due
--- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s, at most so many.
+-- Takes jobs that are wanted back from Twilio's scheduling, for the time of %(lease)s: so many that
+-- Twilio can be asked about all of them before it is over.
 with due as materialized (
   select id
   from public.message_jobs
@@ -8,7 +9,7 @@ with due as materialized (
     and handed_over_at is not null
     and due_at <= statement_timestamp()
   order by due_at
-  limit %(most)s
+  limit 100
   for update skip locked
 )
 update public.message_jobs as j
