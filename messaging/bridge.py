@@ -1,6 +1,6 @@
 """The bridge: leases queue entries and says which jobs Celery is to send. It publishes nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
@@ -64,17 +64,21 @@ def chunks(
 
     while True:
         with bell.turn(rt.settings, lane, patience) as rung:
-            yield from _look(rt, lane, room(), rung)
+            is_quiet = yield from _look(rt, lane, room(), rung)
             while rung and goes_on():
-                if rung.is_needless() and not rung.wait(_QUIET):
+                # Not while there is much to do: this reads what others have just deleted.
+                if is_quiet and rung.is_needless() and not rung.wait(_QUIET):
                     continue
-                yield from _look(rt, lane, room(), rung)
+                is_quiet = yield from _look(rt, lane, room(), rung)
         if not goes_on():
             return
 
 
-def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Sequence[Chunk]]:
+def _look(
+    rt: Runtime, lane: Lane, tasks: int, rung: Bell | None
+) -> Generator[Sequence[Chunk], None, bool]:
     """One look at the queue for `tasks` tasks, and a wait where there is nothing more to do.
+    Returns whether it found nothing.
 
     Tasks that workers have taken and that wait there for the throttle's leave count, too. While no
     text may be sent, entries are left alone, but for one at a time that is to show whether Twilio
@@ -89,7 +93,7 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
     tasks -= outlook.waiting
     if tasks <= 0 or outlook.wait:
         rt.wait(max(_FULL, min(outlook.wait, _QUIET)))
-        return
+        return False
     most = outlook.most or min(tasks, _AT_ONCE) * largest_chunk(rt.settings)
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
@@ -99,6 +103,7 @@ def _look(rt: Runtime, lane: Lane, tasks: int, rung: Bell | None) -> Iterator[Se
         rt.wait(_PROBING)
     if rung and len(entries) < most:
         rung.wait(_QUIET)
+    return not entries
 
 
 def _hand_out_again(rt: Runtime, lane: Lane) -> None:
@@ -187,7 +192,7 @@ def _set_aside(rt: Runtime, lane: Lane, ready: Sequence[Hint]) -> list[Hint]:
             queues.delete(
                 conn, lane.queue, [hint.msg_id for hint in ready if hint.job_id in parked]
             )
-    return [hint for hint in ready if hint.job_id not in parked]
+    return [hint for hint in ready if hint.job_id not in parked] if parked else list(ready)
 
 
 def _remove(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> None:

@@ -1,5 +1,7 @@
 """Celery's consumer, steadier: a `rate_limit` that holds, and chunks that are given back."""
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +24,8 @@ from messaging.refusals import Refusals
 from messaging.screening import screen, why_strange
 
 _log = get_logger(__name__)
+_BETWEEN_EVENTS = 0.1
+"""Seconds."""
 _LONGEST_WAIT = 2
 """Seconds between two tries to connect to the broker. Celery's own pause grows to half a minute."""
 
@@ -32,7 +36,7 @@ there are threads: urgent ones would wait behind them, and a worker that is kill
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """Five things are other than in Celery's own.
+    """Six things are other than in Celery's own.
 
     It makes nothing of messages that are none of ours (`screening`).
 
@@ -42,6 +46,9 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
     others send their jobs at once, not when the lease of their entries is over.
 
     It goes on trying every two seconds to connect to the broker.
+
+    Events of tasks go out together, ten times a second at most. Celery publishes each as it comes,
+    which cost its main thread as much as all else that it does with a task.
 
     One timer serves all tasks that a `rate_limit` holds back, instead of a timer for each. kombu
     fires ten timers at a time and then sleeps for up to a second, and each of Celery's timers
@@ -53,6 +60,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         super().__init__(*args, **kwargs)
         self.initial_prefetch_count = self.max_prefetch_count
         self._refusals = Refusals("message")
+        self._flushed_at = self._flush_at = -math.inf
 
     @property
     def max_prefetch_count(self) -> int:
@@ -64,6 +72,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         very moment, is a second hint for the same jobs, and harmless.
         """
         self.give_back()
+        super()._flush_events()
         super().on_close()
 
     def give_back(self) -> None:
@@ -113,6 +122,21 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
             message.reject_log_error(_log, self.connection_errors)  # type: ignore[no-untyped-call]
 
         return on_message
+
+    def _flush_events(self) -> None:
+        """Called by the hub once an event waits: those that come soon are to go with it."""
+        now = time.monotonic()
+        if now < self._flush_at:
+            return  # they will
+        if now >= self._flushed_at + _BETWEEN_EVENTS:
+            self._flush()
+            return
+        self._flush_at = self._flushed_at + _BETWEEN_EVENTS
+        self.hub.call_later(self._flush_at - now, self._flush)
+
+    def _flush(self) -> None:
+        self._flushed_at = time.monotonic()
+        super()._flush_events()
 
     def _not_begun(self) -> Iterator[Request]:
         yield from set(state.reserved_requests) - set(state.active_requests)

@@ -113,15 +113,17 @@ def _deliver_admitted(
 
 def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
     """How many texts at the end of a grant are not ours to send."""
+    if len(claims) == len(hints):
+        return 0
     ours = {claim.id for claim in claims}
     return sum(1 for _ in takewhile(lambda hint: hint.job_id not in ours, reversed(hints)))
 
 
 def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
-    late = sum(outcome.job_id not in done for outcome in outcomes)
-    if late:
-        events.answer_late(jobs=late)
-    return [outcome.status.value for outcome in outcomes if outcome.job_id in done]
+    if len(done) < len(outcomes):
+        events.answer_late(jobs=len(outcomes) - len(done))
+        outcomes = [outcome for outcome in outcomes if outcome.job_id in done]
+    return [outcome.status.value for outcome in outcomes]
 
 
 def _ask_for_leave(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room) -> Grant:

@@ -45,10 +45,20 @@ class Line:
                 self._app.send_task(
                     TASK,
                     args=[self._lane.value, packed(chunk)],
+                    # Celery's own description would cost more than all else that it does here.
+                    argsrepr=described(self._lane, chunk),
+                    kwargsrepr="{}",
                     queue=self._queue,
                     producer=producer,
                     ignore_result=True,
                 )
+
+
+def described(lane: Lane, chunk: Sequence[Hint]) -> str:
+    """A chunk as Flower shows it. Most are in the order of their ids."""
+    if len(chunk) == 1:
+        return f"{lane}, 1 job: {chunk[0].job_id}"
+    return f"{lane}, {len(chunk)} jobs: {chunk[0].job_id} to {chunk[-1].job_id}"
 
 
 def packed(chunk: Sequence[Hint]) -> Packed:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from messaging.domain.job import JobId, Phone, Sid
+from messaging.domain.record import record
 
 LATE_WAIT = timedelta(seconds=5)
 """After a deadline was missed: this worker has too much to do."""
@@ -14,7 +15,7 @@ MISSED_WAIT = timedelta(seconds=1)
 """After a slot of the throttle was missed: there are others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Outgoing:
     """One text, ready to be sent.
 
@@ -46,7 +47,7 @@ class Outgoing:
         return MISSED_WAIT if self.in_slot else LATE_WAIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Accepted:
     """Twilio has the text and gave it a SID. `status` is Twilio's word, e.g. `queued`."""
 

@@ -1,14 +1,20 @@
 """Queue entries as the bridge finds them, and what is to be done with each. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from messaging.domain.job import FINAL, JobId, Status
+from messaging.domain.record import record
 
+_OURS = re.compile(
+    r'\{"job_id": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"(?:, "campaign": "[0-9a-f]+")?\}'
+)
+"""An entry as `messaging.put_entries` makes it: to read it as JSON takes ten times as long."""
 _TO_DECIDE = timedelta(seconds=3)
 _SOONER_OR_LATER = timedelta(seconds=30)
 """After this time a doubt is one that lasts."""
@@ -39,18 +45,25 @@ _DRAFT_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
-    """A leased pgmq message. `message` is whatever somebody put there, `written` its JSON text."""
+    """A leased pgmq message. `written` is the JSON text of whatever somebody put there."""
 
     msg_id: int
-    message: object
     written: str
     job_id: JobId | None
     """The job that it names; None where it names none."""
 
+    @property
+    def message(self) -> object:
+        """What somebody put there; what Python cannot read of JSON is a text, not an error."""
+        try:
+            return json.loads(self.written)
+        except (ValueError, RecursionError):
+            return self.written
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record
 class Standing:
     """What the bridge must know of a job.
 
@@ -68,7 +81,7 @@ class Standing:
     """Whether it may be the first text to its number, and of those that get the opt-out line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Hint:
     """A job to send and the entry that says so: all that a Celery message carries.
 
@@ -121,12 +134,12 @@ class Sorted:
 
 
 def entry_of(msg_id: int, written: str) -> Entry:
-    """The entry with this JSON text. What Python cannot read of JSON is a text, not an error."""
-    try:
-        message = json.loads(written)
-    except (ValueError, RecursionError):
-        message = written
-    return Entry(msg_id=msg_id, message=message, written=written, job_id=_named(message))
+    """The entry with this JSON text."""
+    ours = _OURS.fullmatch(written)
+    if ours:
+        return Entry(msg_id=msg_id, written=written, job_id=JobId(UUID(ours[1])))
+    stranger = Entry(msg_id=msg_id, written=written, job_id=None)
+    return replace(stranger, job_id=_named(stranger.message))
 
 
 def _named(message: object) -> JobId | None:
@@ -164,11 +177,12 @@ _NO_ENTRY = FINAL | {Status.SCHEDULED, Status.RETRYING, Status.HELD}
 
 def _sort_stray(entry: Entry, result: Sorted) -> None:
     """An entry without a job: a whole message is adopted, anything else is a dead letter."""
-    if not isinstance(entry.message, dict):
+    message = entry.message
+    if not isinstance(message, dict):
         result.dead.append(Letter(entry=entry, reason="the entry is not a JSON object"))
         return
     # A job that is named and not there was deleted: its text must not come back to life.
-    if entry.message.get("job_id") is not None:
+    if message.get("job_id") is not None:
         result.dead.append(Letter(entry=entry, reason="there is no message with its job_id"))
         return
     if adopted(entry).get("recipient_phone"):
@@ -183,8 +197,9 @@ def adopted(entry: Entry, window: timedelta = timedelta(0)) -> dict[str, Any]:
 
     `window` is the content window of one that has neither its own nor an idempotency key.
     """
-    message = entry.message if isinstance(entry.message, dict) else {}
-    renamed = {_ALIASES.get(key, key): value for key, value in message.items()}
+    message = entry.message
+    given = message if isinstance(message, dict) else {}
+    renamed = {_ALIASES.get(key, key): value for key, value in given.items()}
     draft = {key: renamed[key] for key in _DRAFT_FIELDS if renamed.get(key) is not None}
     if window and not draft.keys() & {"dedupe_window", "idempotency_key"}:
         draft["dedupe_window"] = window.total_seconds()

@@ -1,6 +1,5 @@
 """A job: one text to one recipient, and the states that it can be in."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from messaging.domain.category import Category
 from messaging.domain.consent import Said
+from messaging.domain.record import record
 
 JobId = NewType("JobId", UUID)
 Phone = NewType("Phone", str)
@@ -110,7 +110,7 @@ class InDoubtPolicy(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Claim:
     """A job that this worker alone may send now: the row as it was when it became `processing`.
 

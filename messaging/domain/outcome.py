@@ -7,6 +7,7 @@ from typing import assert_never
 
 from messaging.domain.answers import Accepted, Answer, Fault, InDoubt, NotSent, Rejected
 from messaging.domain.job import Claim, InDoubtPolicy, JobId, Sid, Status
+from messaging.domain.record import record
 
 Details = dict[str, object]
 
@@ -16,7 +17,7 @@ MAX_RESENDS = 2
 """Resends out of doubt; after that a person decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Outcome:
     """One row for `messaging.settle`: the new status, and all that goes with it."""
 
@@ -36,7 +37,7 @@ class Outcome:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AtTwilio:
     """A text that Twilio has. `send_in` is how far ahead its time is, None where that is past."""
 

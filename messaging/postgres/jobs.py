@@ -19,6 +19,7 @@ from messaging.postgres.fast_json import rows_as_jsonb
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
+_STATUSES = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def standing(
     return {
         JobId(id): Standing(
             id=JobId(id),
-            status=Status(status),
+            status=_STATUSES[status],
             prepared=prepared,
             resends=resends,
             age=age,

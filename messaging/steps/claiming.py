@@ -29,13 +29,13 @@ def claim(
 def _together(
     rt: Runtime, group: Sequence[Sequence[JobId]]
 ) -> Sequence[tuple[Sequence[Claim], float]]:
-    claims, write_before = _alone(rt, list(dict.fromkeys(id for ids in group for id in ids)))
-    claimed = {one.id: one for one in claims}
     # A job that two callers want is the first one's.
-    return [
-        ([claimed.pop(id) for id in dict.fromkeys(ids) if id in claimed], write_before)
-        for ids in group
-    ]
+    callers = {id: caller for caller, ids in reversed(list(enumerate(group))) for id in ids}
+    claims, write_before = _alone(rt, list(callers))
+    theirs: list[list[Claim]] = [[] for _ in group]
+    for one in claims:
+        theirs[callers[one.id]].append(one)
+    return [(ours, write_before) for ours in theirs]
 
 
 def _alone(rt: Runtime, ids: Sequence[JobId]) -> tuple[Sequence[Claim], float]:

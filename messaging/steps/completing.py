@@ -22,7 +22,7 @@ def complete(rt: Runtime, ready: Sequence[Hint], candidates: set[JobId]) -> list
     `candidates` are those that may need the line. A text that is under way with it does not count
     yet: of two to one number at the same time both have the line, and never neither.
     """
-    wanted = [hint.job_id for hint in ready if hint.job_id in candidates]
+    wanted = [hint.job_id for hint in ready if hint.job_id in candidates] if candidates else []
     if not wanted:
         return list(ready)
     with rt.db.connection() as conn:

@@ -1,7 +1,6 @@
 """Sends claimed jobs and says what each comes to. Nothing is recorded here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from messaging import events
@@ -9,6 +8,7 @@ from messaging.domain.answers import Answer, InDoubt, Outgoing, Rejected
 from messaging.domain.breaker import ANYWHERE, Passage
 from messaging.domain.job import Claim, JobId, Status
 from messaging.domain.outcome import Outcome, outcome
+from messaging.domain.record import record
 from messaging.runtime import Runtime
 
 _LEAST = 1.0
@@ -16,7 +16,7 @@ _LEAST = 1.0
 _ONE_EACH: Mapping[JobId, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Attempt:
     """A claim, Twilio's answer to it, and what that comes to."""
 

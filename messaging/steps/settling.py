@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import compress
 
 import psycopg
 
@@ -58,19 +59,20 @@ def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | A
     """One statement for those of whose rows nobody holds any: others must not wait for that."""
     if len(group) == 1:
         return [_alone(rt, group[0])]
-    wanted = [id for settling in group for id in settling.ids]
-    if len(set(wanted)) < len(wanted):
+    ids = [settling.ids for settling in group]
+    wanted = set[JobId]().union(*ids)
+    if len(wanted) < sum(map(len, ids)):
         raise Apart  # two attempts of one job: one after the other
     try:
         with rt.db.connection() as conn:
             free = jobs.lock(conn, wanted)
-            able = [settling for settling in group if settling.ids <= free]
-            settled = jobs.settle_all(conn, able)
+            able = [mine <= free for mine in ids]
+            settled = jobs.settle_all(conn, compress(group, able))
     except AWAY:
         raise
     except psycopg.Error as error:
         raise Apart from error  # one of them cannot be stored
-    return [settled & one.ids if one.ids <= free else Apart() for one in group]
+    return [settled & mine if is_able else Apart() for mine, is_able in zip(ids, able, strict=True)]
 
 
 def _alone(rt: Runtime, settling: Settling) -> set[JobId]:

@@ -33,6 +33,7 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 """No Retry-After is believed beyond this."""
 
 _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
+_FEW_DIGITS = re.compile(r"[0-9]{1,4}")
 _UNKNOWN_OUTCOME: Final = frozenset({408, 499})
 """Statuses below 500 with which a proxy gives up on a request that Twilio may be carrying out."""
 _NOT_CARRIED_OUT: Final = frozenset({301, 302, 307, 308})
@@ -113,7 +114,7 @@ def _accepted(status: int, said: Mapping[str, object]) -> Accepted | InDoubt:
         sid=Sid(sid),
         status=state if isinstance(state, str) else "queued",
         # With a Messaging Service it is 0 until a sender is chosen: not known yet.
-        segments=int(segments) or None if re.fullmatch(r"[0-9]{1,4}", segments) else None,
+        segments=int(segments) or None if _FEW_DIGITS.fullmatch(segments) else None,
     )
 
 

@@ -175,7 +175,7 @@ class Gateway:
             self._closed = True
             line, self._line = self._line, None
         if line is not None and line.loop.alive:
-            line.loop.wait_for(_finish(line.api))
+            line.loop.wait_for(_finish(line))
             line.loop.stop()
 
     def _open(self) -> "_Line":
@@ -241,9 +241,10 @@ async def _undated(question: Callable[[Api], Awaitable[T]], api: Api) -> T:
     return await question(api)
 
 
-async def _finish(api: Api) -> None:
+async def _finish(line: _Line) -> None:
     """Wait for all other tasks of this loop; each ends by itself, within its timeouts."""
+    line.lanes.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others)
-    await api.close()
+    await line.api.close()

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Book(Protocol):
 
 
 class Lanes:
-    """A lane is a task that sends one text after the other, as long as any wait.
+    """A lane is a task that sends one text after the other, as long as any wait. Then it is parked.
 
     A task for each text would cost a fifth of what sending it takes. Where there is a limit, a
     text gets its slot once it has a lane: slots that come before pass unused where Twilio takes
@@ -46,6 +46,8 @@ class Lanes:
         self._urgent: deque[tuple[Groups, int]] = deque()
         self._normal: deque[tuple[Groups, int]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._parked: list[asyncio.Future[None]] = []
+        self._is_closed = False
         self._open = self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = math.inf
@@ -63,6 +65,12 @@ class Lanes:
         self._open_lanes(len(groups.messages))
         self._watch(min((text.write_before for text in groups.messages), default=math.inf))
 
+    def close(self) -> None:
+        """Let lanes end once no text waits."""
+        self._is_closed = True
+        while self._parked:
+            self._parked.pop().set_result(None)
+
     def _waiting_with(self, groups: Groups) -> deque[tuple[Groups, int]]:
         return self._urgent if groups.urgent else self._normal
 
@@ -70,14 +78,25 @@ class Lanes:
         """One for each of so many texts that wait, as far as may be."""
         for _ in range(min(texts, self._crowd.allowed - self._open)):
             self._open += 1
-            self._spawn(self._run())
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            if self._parked:
+                self._parked.pop().set_result(None)
+            else:
+                task = asyncio.ensure_future(self._run())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
+        while True:
+            await self._send_waiting()
+            # Here, and not once the task is over: a text that comes before that would find no lane.
+            self._open -= 1
+            if self._is_closed:
+                return
+            parked = asyncio.get_running_loop().create_future()
+            self._parked.append(parked)
+            await parked
+
+    async def _send_waiting(self) -> None:
         while self._open <= self._crowd.allowed and (waiting := self._urgent or self._normal):
             groups, index = waiting.popleft()
             text = groups.messages[index]
@@ -93,8 +112,6 @@ class Lanes:
             self._under_way -= 1
             if self._crowd.is_to_rest:
                 await asyncio.sleep(REST)
-        # Here, and not once the task is over: a text that comes before that would find no lane.
-        self._open -= 1
 
     async def _in_slot(self, book: Book, groups: Groups, index: int) -> Outgoing | None:
         """The text, once its slot begins; None where it is answered, or waits for a lane again."""

@@ -1,12 +1,13 @@
 """One HTTP/1.1 answer, read from bytes as they come."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import httptools
 
+from messaging.domain.record import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record
 class Reply:
     """A complete answer; header names are in lower case."""
 

@@ -17,6 +17,7 @@ from messaging.twilio.dial import Origin
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]")
 """What RFC 3986 (2.3) doesn't leave as it is; a space becomes a plus sign in a form."""
+_PERCENT = {chr(octet): f"%{octet:02X}" for octet in range(256)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +57,17 @@ def form_encoded(form: Mapping[str, object]) -> bytes:
 
 def _quoted(value: str) -> str:
     """What `quote_plus(value)` gives."""
-    octets = value if value.isascii() else value.encode().decode("latin-1")
+    if value.isascii():
+        if value.isalnum():  # a name, an id
+            return value
+        octets = value
+    else:
+        octets = value.encode().decode("latin-1")
     return _UNSAFE.sub(_percent, octets).replace(" ", "+")
 
 
 def _percent(found: re.Match[str]) -> str:
-    return f"%{ord(found[0]):02X}"
+    return _PERCENT[found[0]]
 
 
 class HeadTaker(AsyncHttpClient):

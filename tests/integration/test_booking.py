@@ -113,9 +113,15 @@ class Worker:
             pause.wait(grant.wait.total_seconds() if grant else 0.02)
 
     def close(self) -> None:
+        self.loop.wait_for(self._end())
         self.loop.stop()
         self.booking.close()
         self.throttle.close()
+
+    async def _end(self) -> None:
+        self.lanes.close()
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
 
 
 def text() -> Outgoing:

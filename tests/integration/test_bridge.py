@@ -287,6 +287,25 @@ def test_an_empty_queue_is_only_glanced_at_and_what_others_put_there_is_seen(
     assert (2, 4) == (len(asked), next(glances))
 
 
+def test_a_queue_is_not_glanced_at_while_there_is_much_to_do(
+    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A glance reads what others have just deleted, and the look that follows reads it again."""
+    glances: list[Bell] = []
+    is_needless = Bell.is_needless
+
+    def glance(rung: Bell) -> bool:
+        glances.append(rung)
+        return is_needless(rung)
+
+    monkeypatch.setattr(Bell, "is_needless", glance)
+    found = bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE)
+    for _ in range(4):
+        id = insert(db)
+        assert [id] == [hint.job_id for chunk in next(found) for hint in chunk]
+    assert not glances
+
+
 def test_a_queue_whose_entries_are_leased_is_not_empty(
     settings: Settings, rt: Runtime, db: Database
 ) -> None:

@@ -27,7 +27,7 @@ def test_leases_of_texts_that_wait_are_seen_and_not_of_those_in_doubt(
     waiting = insert(db)
     end_leases(db)
     assert [waiting] == [hint.job_id for hint in take(rt)]
-    with Watch(connecting(rt)) as watch:
+    with Watch(connecting(rt), rt.settings.entry_lease) as watch:
         assert wait_until(lambda: bool(watch.seen().leases), limit=10)
     assert {str(waiting)} == set(watch.seen().leases)
 
@@ -37,6 +37,6 @@ def test_claims_are_seen(rt: Runtime, db: Connection[TupleRow]) -> None:
     take(rt)
     with rt.db.connection() as conn:
         jobs.claim(conn, [id], rt.settings.lease)
-    with Watch(connecting(rt)) as watch:
+    with Watch(connecting(rt), rt.settings.entry_lease) as watch:
         assert wait_until(lambda: bool(watch.seen().claims), limit=10)
     assert {(str(id), 1)} == set(watch.seen().claims)

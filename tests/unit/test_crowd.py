@@ -130,6 +130,7 @@ def test_lanes_find_out_how_many_twilio_takes() -> None:
 
     async def story() -> None:
         twilio.lanes.add(Groups([text() for _ in range(2000)]))
+        twilio.lanes.close()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
 
@@ -160,6 +161,7 @@ def test_refusals_that_are_seen_late_do_not_narrow_to_nothing() -> None:
         answered[0].set()
         await asyncio.sleep(0)
         answered[1].set()
+        lanes.close()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
         return lanes.claimable

@@ -50,9 +50,9 @@ def test_a_text_that_comes_as_the_last_lane_ends_is_sent() -> None:
 
         lanes = Lanes(1, send)
         lanes.add(groups("first"))
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
-            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while len(sent) < 2:
+                await asyncio.sleep(0)
 
     asyncio.run(story())
     assert ["first", "second"] == sent
@@ -71,6 +71,7 @@ def test_texts_that_wait_go_out_in_the_order_in_which_they_came_urgent_ones_firs
         lanes = Lanes(1, send)
         lanes.add(normal)
         lanes.add(urgent)
+        lanes.close()
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
 
     asyncio.run(story())
@@ -121,7 +122,9 @@ def test_a_slot_is_asked_for_once_there_is_a_lane() -> None:
             done += 1
             return TAKEN
 
-        Lanes(2, send, throttle.slot).add(groups("1", "2", "3", "4"))
+        lanes = Lanes(2, send, throttle.slot)
+        lanes.add(groups("1", "2", "3", "4"))
+        lanes.close()
 
     run(story())
     assert (4, 2) == (len(throttle.asked), max(unanswered))
@@ -139,7 +142,9 @@ def test_a_text_is_sent_in_its_slot_and_counts_its_units() -> None:
             assert text.late_wait == timedelta(seconds=1)
             return TAKEN
 
-        Lanes(2, send, throttle.slot).add(long)
+        lanes = Lanes(2, send, throttle.slot)
+        lanes.add(long)
+        lanes.close()
 
     run(story())
     assert [(3, True)] == throttle.asked
@@ -158,7 +163,9 @@ def test_a_text_that_is_too_late_for_its_slot_takes_another_one() -> None:
             sent.append(text.body)
             return TAKEN
 
-        Lanes(2, send, throttle.slot).add(one)
+        lanes = Lanes(2, send, throttle.slot)
+        lanes.add(one)
+        lanes.close()
 
     run(story())
     assert (["one"], 4, [TAKEN]) == (sent, len(throttle.asked), answers(one))
@@ -172,7 +179,9 @@ def test_a_text_for_which_there_is_no_slot_was_not_sent_and_is_tried_again_soon(
         async def send(text: Outgoing) -> Answer:
             return TAKEN
 
-        Lanes(1, send, throttle.slot).add(one)
+        lanes = Lanes(1, send, throttle.slot)
+        lanes.add(one)
+        lanes.close()
 
     run(story())
     late, taken = answers(one)
@@ -191,7 +200,9 @@ def test_after_a_single_request_was_refused_those_that_wait_for_slots_rest_as_we
             sent.append(time.monotonic())
             return CROWDED
 
-        Lanes(10, send, throttle.slot).add(texts)
+        lanes = Lanes(10, send, throttle.slot)
+        lanes.add(texts)
+        lanes.close()
 
     run(story())
     assert 3 == len(answers(texts))
@@ -219,10 +230,37 @@ def test_a_lane_that_is_too_many_when_its_slot_comes_sends_nothing_and_loses_not
             under_way -= 1
             return TAKEN
 
-        Lanes(10, send, throttle.slot).add(texts)
+        lanes = Lanes(10, send, throttle.slot)
+        lanes.add(texts)
+        lanes.close()
 
     run(story())
     assert 30 == len(found := answers(texts))
     assert refused == found.count(CROWDED)
     assert 2 == busiest
     assert refused < 8, "of the seven that wait for their slots, none is sent"
+
+
+def test_a_lane_without_texts_is_parked_and_used_again_and_ends_with_the_others() -> None:
+    lanes_used: list[asyncio.Task[object] | None] = []
+
+    async def story() -> int:
+        async def send(_: Outgoing) -> Answer:
+            lanes_used.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            return TAKEN
+
+        lanes = Lanes(10, send)
+        async with asyncio.timeout(10):
+            for texts in (groups("1", "2"), groups("3"), groups("4", "5")):
+                lanes.add(texts)
+                # Each is sent within a turn or two of the loop, and its lane is parked then.
+                for _ in range(10):
+                    await asyncio.sleep(0)
+            parked = len(asyncio.all_tasks()) - 1
+            lanes.close()
+            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+        return parked
+
+    assert 2 == asyncio.run(story())
+    assert (5, 2) == (len(lanes_used), len(set(lanes_used)))

@@ -88,7 +88,7 @@ class Drill:
         events = self._plan(seconds)
         self._site.keep_servers()
         with ExitStack() as stack:
-            watch = stack.enter_context(Watch(self._site.connect))
+            watch = stack.enter_context(Watch(self._site.connect, self._settings.entry_lease))
             producer = stack.enter_context(self._producer(self._all[1:], seconds * _SHARE))
             self._producer_now = producer
             self._trouble.begin(events)
