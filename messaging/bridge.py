@@ -63,7 +63,7 @@ def chunks(
         return rt.monotonic() < until and not rt.stopping.is_set()
 
     while True:
-        with bell.turn(rt.settings, lane, patience) as rung:
+        with bell.turn(rt.bells, lane, patience) as rung:
             is_quiet = yield from _look(rt, lane, room(), rung)
             while rung and goes_on():
                 # Not while there is much to do: this reads what others have just deleted.

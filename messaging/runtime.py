@@ -42,6 +42,8 @@ class Runtime:
 
     settings: Settings
     db: ConnectionPool[Connection[TupleRow]]
+    bells: ConnectionPool[Connection[TupleRow]]
+    """Past any pooler; the bridge listens there."""
     throttle: Throttle
     twilio: Gateway
     rules: RetryRules
@@ -89,6 +91,7 @@ class Runtime:
         if self.booking is not None:
             self.booking.close()
         self.throttle.close()
+        self.bells.close()
         self.db.close()
 
 
@@ -102,6 +105,7 @@ def build(settings: Settings) -> Runtime:
     return Runtime(
         settings=settings,
         db=db,
+        bells=connect.bells(settings),
         brake=brake,
         bounds=Bounds(settings),
         rulebooks=Rulebooks(settings),

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from psycopg import Connection
 from psycopg.errors import LockNotAvailable
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
 
 from messaging.domain.job import Lane
-from messaging.postgres import connect
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
-from messaging.settings import Settings
 
 _LOCKS = {Lane.URGENT: 0x6D73670001, Lane.NORMAL: 0x6D73670002}
 
@@ -47,9 +48,12 @@ class Bell:
 
 
 @contextmanager
-def turn(settings: Settings, lane: Lane, patience: timedelta) -> Iterator[Bell | None]:
+def turn(
+    bells: ConnectionPool[Connection[TupleRow]], lane: Lane, patience: timedelta
+) -> Iterator[Bell | None]:
     """The lane's bell, for the only bridge at work on it; None where another one keeps it."""
-    with connect.direct(settings) as conn:
+    bells.open()
+    with bells.connection() as conn:
         conn.execute(
             query("queues", "be_patient"),
             {"patience": f"{max(1, round(patience.total_seconds() * 1000))}ms"},

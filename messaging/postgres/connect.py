@@ -42,6 +42,8 @@ REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseExcep
 
 _LOOKS = 5
 """How often two connections are asked whose session they have: others may be in between."""
+_MOST_BELLS = 16
+"""As many as a bridge has threads: two lanes, of each the run that is over and the next one."""
 _GIVE_UP_CONNECTING = 3.0
 """Seconds. The pool doubles the pause between its tries, so that after an outage of a minute it
 would sleep for another one; when it gives up early, the next caller makes it try at once."""
@@ -72,6 +74,36 @@ def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
         name="messaging",
     )
     return made
+
+
+def bells(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
+    """A pool of connections past any pooler, for LISTEN and advisory locks; autocommit. It is to be
+    opened by whoever uses it first: most processes never do.
+
+    Each run of the bridge takes one, and gives it back without its locks. To connect for each run
+    was a tenth of what an idle installation cost.
+    """
+    return ConnectionPool(
+        settings.direct_url,
+        connection_class=Calm,
+        kwargs={**OPTIONS, "autocommit": True},
+        min_size=0,
+        max_size=_MOST_BELLS,
+        timeout=10,
+        max_idle=60,
+        check=ConnectionPool.check_connection,
+        reset=_forget,
+        reconnect_timeout=_GIVE_UP_CONNECTING,
+        num_workers=1,
+        open=False,
+        name="messaging-bells",
+    )
+
+
+def _forget(conn: Connection[TupleRow]) -> None:
+    """The session is given back as it was. Where that fails, the pool ends it."""
+    conn.execute("select pg_advisory_unlock_all()")
+    conn.execute("unlisten *")
 
 
 def async_pool(settings: Settings) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:

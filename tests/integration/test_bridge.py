@@ -154,12 +154,10 @@ def test_a_row_that_a_rule_of_the_owners_refuses_holds_nobody_up(rt: Runtime, db
     assert "failed" == row(db, bad).status
 
 
-def test_a_lane_goes_on_while_somebody_keeps_its_turn(
-    settings: Settings, rt: Runtime, db: Database
-) -> None:
+def test_a_lane_goes_on_while_somebody_keeps_its_turn(rt: Runtime, db: Database) -> None:
     insert(db)
     soon = timedelta(milliseconds=1)
-    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)):
         assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, ONE_LOOK, patience=soon)))
 
 
@@ -306,11 +304,9 @@ def test_a_queue_is_not_glanced_at_while_there_is_much_to_do(
     assert not glances
 
 
-def test_a_queue_whose_entries_are_leased_is_not_empty(
-    settings: Settings, rt: Runtime, db: Database
-) -> None:
+def test_a_queue_whose_entries_are_leased_is_not_empty(rt: Runtime, db: Database) -> None:
     """A lease may end at any time, and nobody tells."""
-    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as rung:
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as rung:
         assert rung
         assert rung.is_needless()
         insert(db)
@@ -351,28 +347,26 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) 
     assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE)))
 
 
-def test_a_second_bridge_waits_for_its_turn(settings: Settings, rt: Runtime) -> None:
+def test_a_second_bridge_waits_for_its_turn(rt: Runtime) -> None:
     with (
-        bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as first,
-        bell.turn(settings, Lane.URGENT, timedelta(seconds=1)) as second,
-        bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as other_lane,
+        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1)) as first,
+        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1)) as second,
+        bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as other_lane,
     ):
         assert (True, False, True) == (bool(first), bool(second), bool(other_lane))
 
 
-def test_a_run_that_has_waited_for_its_turn_in_vain_waits_again(
-    settings: Settings, rt: Runtime, db: Database
-) -> None:
+def test_a_run_that_has_waited_for_its_turn_in_vain_waits_again(rt: Runtime, db: Database) -> None:
     """The one before it may end any time until this one's own end."""
     soon = timedelta(milliseconds=50)
     first = insert(db)
-    with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)) as held:
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as held:
         assert held
         found = bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE, patience=soon)
         assert first == next(found)[0][0].job_id  # looked at without the turn
     second = insert(db)
     assert second == next(found)[0][0].job_id
-    with bell.turn(settings, Lane.NORMAL, soon) as other:
+    with bell.turn(rt.bells, Lane.NORMAL, soon) as other:
         assert other is None  # the turn is the run's now
 
 
@@ -391,7 +385,7 @@ def test_the_time_that_a_run_waits_for_its_turn_is_its_own(
         return bool(db.execute("select 1 from pg_locks where not granted").fetchall())
 
     with ThreadPoolExecutor(1) as pool:
-        with bell.turn(settings, Lane.NORMAL, timedelta(seconds=1)):
+        with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)):
             run = pool.submit(lambda: list(bridge.chunks(rt, Lane.NORMAL, room, lasting)))
             assert wait_until(waits, limit=5)
             over = time.monotonic() + lasting.total_seconds()

@@ -19,7 +19,7 @@ from messaging.domain.answers import Outgoing
 from messaging.domain.job import InDoubtPolicy, JobId, Sid, Status
 from messaging.domain.outcome import RetryRules
 from messaging.outbox import Messaging
-from messaging.postgres.connect import AWAY, OPTIONS
+from messaging.postgres.connect import AWAY, OPTIONS, bells
 from messaging.postgres.jobs import Postgres
 from messaging.redis.throttle import Throttle
 from messaging.rulebooks import Rulebooks
@@ -110,6 +110,7 @@ class World:
         self.rt = Staged(
             settings=self.settings,
             db=_pool(database_url, self.breaks),
+            bells=bells(self.settings),
             throttle=Throttle(self.settings),
             twilio=self.ledger,
             rules=RetryRules(
