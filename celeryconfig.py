@@ -9,10 +9,11 @@ from typing import Any
 
 from kombu.entity import Exchange, Queue
 
-from messaging.domain.job import Lane
+from messaging import runs
 from messaging.settings import current
 
 _settings = current()
+_MINUTE = timedelta(minutes=1)
 
 broker_url = _settings.celery_broker_url
 broker_connection_retry_on_startup = True
@@ -38,12 +39,12 @@ accept_content = ["json"]
 result_backend = None
 task_ignore_result = True
 task_create_missing_queues = False
-task_default_queue = "upkeep"
+task_default_queue = runs.UPKEEP
 task_queues = [
     Queue(name, Exchange(name), routing_key=name)
-    for name in ("deliver.urgent", "deliver.normal", "bridge", "upkeep")
+    for name in ("deliver.urgent", "deliver.normal", runs.BRIDGE, runs.UPKEEP)
 ]
-task_routes = {"messaging.bridge": {"queue": "bridge"}}
+task_routes = {"messaging.bridge": {"queue": runs.BRIDGE}}
 
 worker_consumer = "messaging.consumer:SteadyConsumer"
 worker_send_task_events = True  # for Flower
@@ -56,46 +57,29 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 # the throttle's, in Redis.
 task_annotations = {"messaging.deliver": {"rate_limit": _settings.tasks_per_second}}
 
-_STALE = 120  # seconds after which a periodic task is not worth running; clocks may differ by less
 
-
-_RUN = 20
-"""Seconds that a run lasts, whose task does its work again and again; then beat starts the next."""
-
-
-def _each(seconds: float, task: str, *args: str, **more: float) -> dict[str, Any]:
+def _each(time: timedelta, task: str) -> dict[str, Any]:
     return {
         "task": f"messaging.{task}",
-        "schedule": timedelta(seconds=seconds),
-        "args": args,
-        "kwargs": more,
-        "options": {"expires": _STALE},
+        "schedule": time,
+        "args": (),
+        "kwargs": {},
+        "options": {"expires": runs.STALE.total_seconds()},
     }
-
-
-def _every(seconds: float, task: str) -> dict[str, Any]:
-    return _each(_RUN, task, every=seconds, lasting=_RUN)
 
 
 beat_scheduler = "celery.beat:Scheduler"  # in memory: every entry is an interval
 beat_max_loop_interval = 5
 beat_enable_remote_control = True  # `celery inspect ping -d celerybeat@host` is its liveness
 beat_schedule = {
-    "promote": _every(1, "promote"),
-    "bridge-urgent": _each(_RUN, "bridge", Lane.URGENT, lasting=_RUN),
-    "bridge-normal": _each(_RUN, "bridge", Lane.NORMAL, lasting=_RUN),
-    "sweep": _every(5, "sweep"),
-    "reconcile": _every(3, "reconcile"),
-    "take-back": _every(2, "take_back"),
-    "recur": _each(60, "recur"),
-    "set-clocks": _each(60, "set_clocks"),
-    "follow": _each(60, "follow"),  # texts handed over before the option was switched off, too
+    "runs": _each(runs.EACH, "begin_runs"),
+    "recur": _each(_MINUTE, "recur"),
+    "set-clocks": _each(_MINUTE, "set_clocks"),
+    "follow": _each(_MINUTE, "follow"),  # texts handed over before it was switched off, too
 }
-if _settings.keeps_jobs or _settings.keeps_journal or _settings.keeps_dead:
-    beat_schedule["retain"] = _every(1, "retain")
-elif _settings.keeps_processes:
-    beat_schedule["retain"] = _each(600, "retain")
+if _settings.keeps_processes and not _settings.keeps_for_a_time:
+    beat_schedule["retain"] = _each(10 * _MINUTE, "retain")
 if _settings.missed_texts_every:
-    beat_schedule["find-missed"] = _each(60 * _settings.missed_texts_minutes, "find_missed")
+    beat_schedule["find-missed"] = _each(_settings.missed_texts_minutes * _MINUTE, "find_missed")
 if _settings.twilio_native_scheduling:
-    beat_schedule["hand-over"] = _each(30, "hand_over")
+    beat_schedule["hand-over"] = _each(_MINUTE / 2, "hand_over")

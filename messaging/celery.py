@@ -13,7 +13,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from messaging import events, runtime, watching
+from messaging import events, runs, runtime, watching
 from messaging.garbage import collect_seldom
 from messaging.settings import current
 
@@ -53,9 +53,11 @@ class _BeginAtOnce(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
 
     def start(self, parent: Any) -> None:
         taken = {queue.name for queue in parent.task_consumer.queues}
+        runs.begin(app, current(), taken)
+        if runs.UPKEEP not in taken:
+            return
         for entry in app.conf.beat_schedule.values():
-            route = app.conf.task_routes.get(entry["task"], {})
-            if route.get("queue", app.conf.task_default_queue) in taken:
+            if entry["task"] != runs.BEGIN:
                 app.send_task(entry["task"], entry["args"], entry["kwargs"], **entry["options"])
 
 

@@ -15,6 +15,7 @@ from messaging.domain.job import Claim, JobId, Lane, Sid
 from messaging.domain.receipt import Receipt
 from messaging.domain.review import sift
 from messaging.postgres import bare, jobs, kept
+from messaging.postgres.connect import single
 from messaging.postgres.kept import Recall
 from messaging.redis.throttle import Grant
 from messaging.rulebooks import Book
@@ -103,7 +104,7 @@ def take_back(rt: Runtime) -> int:
     """Asks Twilio to drop texts that were canceled or rescheduled here; how many it dropped."""
     taken = 0
     for _ in rt.while_there_is_time(range(_MOST), _RUN):
-        with rt.db.connection() as conn:
+        with single(rt.db) as conn:
             wanted = kept.recall_due(conn, _LEASE)
         answers = rt.twilio.cancel([recall.twilio_sid for recall in wanted])
         _note(rt, dict(zip(wanted, answers, strict=True)))

@@ -71,6 +71,11 @@ class KeepingSettings(BaseModel):
         return _time(self.keep_processes_days)
 
     @property
+    def keeps_for_a_time(self) -> bool:
+        """Whether messages, their journals or dead letters are deleted at all."""
+        return any((self.keeps_jobs, self.keeps_journal, self.keeps_dead))
+
+    @property
     def times(self) -> Times:
         """All of them."""
         return Times(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from messaging import events
 from messaging.expiring import hurried_at_once
 from messaging.postgres import jobs
+from messaging.postgres.connect import single
 from messaging.postgres.jobs import Postgres
 from messaging.runtime import Runtime
 
@@ -21,7 +22,7 @@ def promote(rt: Runtime) -> int:
     Where there is nothing to do, one look tells.
     """
     within = timedelta(seconds=rt.settings.hurry_within)
-    with rt.db.connection() as conn:
+    with single(rt.db) as conn:
         if not jobs.has_due(conn, within):
             return 0
     expired = _in_batches(rt, jobs.expire)

@@ -132,7 +132,8 @@ class Heart:
         try:
             with self._rt.db.connection() as conn:
                 clock = time.clock_gettime(time.CLOCK_REALTIME)
-                heartbeats.forget(conn, self._replaced)
+                if self._replaced:
+                    heartbeats.forget(conn, self._replaced)
                 is_our_turn = heartbeats.beat_heart(conn, self._name, self._roles, clock, rest)
         except AWAY:  # said by those who need it
             return

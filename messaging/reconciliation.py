@@ -19,7 +19,7 @@ from messaging.domain.doubt import (
 from messaging.domain.job import Phone, Sid
 from messaging.domain.outcome import Outcome
 from messaging.postgres import doubts, jobs
-from messaging.postgres.connect import REFUSALS
+from messaging.postgres.connect import REFUSALS, single
 from messaging.runtime import Runtime
 from messaging.steps.insisting import insist
 
@@ -47,7 +47,7 @@ def reconcile(rt: Runtime) -> int:
 
 def _due(rt: Runtime) -> Iterator[Sequence[Doubt]]:
     while True:
-        with rt.db.connection() as conn:
+        with single(rt.db) as conn:
             due = doubts.in_doubt_due(conn, _LEASE, _BATCH)
         yield due
         if len(due) < _BATCH:

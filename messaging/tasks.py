@@ -19,6 +19,7 @@ from messaging import (
     recurring,
     retention,
     rewinding,
+    runs,
     runtime,
     upkeep,
 )
@@ -83,6 +84,13 @@ def bridge(self: Any, lane: str, lasting: float = 0) -> str:
         events.entries_published(lane=lane, jobs=jobs, tasks=len(chunks))
         published += jobs
     return f"{published} published"
+
+
+@shared_task(name=runs.BEGIN, throws=INFRASTRUCTURE, bind=True)
+@discreet
+def begin_runs(self: Any) -> str:
+    """Has the next run of the bridge and of the upkeep begin."""
+    return f"{runs.begin(self.app, runtime.current().settings)} begun"
 
 
 @shared_task(name="messaging.promote", throws=INFRASTRUCTURE)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from messaging import events
 from messaging.postgres import consent, guards, jobs
+from messaging.postgres.connect import single
 from messaging.runtime import Runtime
 
 _ENTRY_MISSING_AFTER = timedelta(minutes=2)
@@ -33,14 +34,11 @@ class Swept:
 
 def sweep(rt: Runtime) -> Swept:
     """Puts jobs whose send lease has run out in doubt, and restores missing queue entries."""
-    with rt.db.connection() as conn:
+    with single(rt.db) as conn:
         in_doubt = len(jobs.sweep_processing(conn))
-    with rt.db.connection() as conn:
         restored = jobs.restore_entries(conn, _ENTRY_MISSING_AFTER)
-    with rt.db.connection() as conn:
         late = timedelta(seconds=rt.settings.send_deadline) + _STOP_LEFT_AFTER
         consent.finish_overdue(conn, late)
-    with rt.db.connection() as conn:
         # Also without caps: what was counted while there were some has the recipients' numbers.
         guards.forget_uses(conn, _USES)
     if in_doubt:

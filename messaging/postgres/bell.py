@@ -36,9 +36,7 @@ class Bell:
     def is_needless(self) -> bool:
         """Whether the queue has no entries at all, not even leased ones: only a new one, for which
         it rings or which this sees, is a reason to look."""
-        asked = {"queue": self._queue}
-        # No pooler is in between, so that it can be prepared.
-        row = self._conn.execute(query("queues", "is_empty"), asked, prepare=True).fetchone()
+        row = self._conn.execute(query("queues", "is_empty"), {"queue": self._queue}).fetchone()
         return bool(row and row[0])
 
     def _has_rung(self) -> bool:

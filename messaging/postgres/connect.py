@@ -1,6 +1,8 @@
 """Connections to Postgres, fit for transaction poolers: nothing prepared, no session state."""
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -42,6 +44,8 @@ REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseExcep
 
 _LOOKS = 5
 """How often two connections are asked whose session they have: others may be in between."""
+_OFTEN = 5
+"""From then on a statement of such a connection is prepared: no pooler is in between."""
 _MOST_BELLS = 16
 """As many as a bridge has threads: two lanes, of each the run that is over and the next one."""
 _GIVE_UP_CONNECTING = 3.0
@@ -76,6 +80,19 @@ def pool(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
     return made
 
 
+@contextmanager
+def single(pool: ConnectionPool[Connection[TupleRow]]) -> Iterator[Connection[TupleRow]]:
+    """A connection on which each statement is a transaction of its own: for looks that are taken
+    again and again, and that find nothing. It spares them two round trips of three."""
+    with pool.connection() as conn:
+        conn.autocommit = True
+        try:
+            yield conn
+        finally:
+            if not conn.closed:
+                conn.autocommit = False
+
+
 def bells(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
     """A pool of connections past any pooler, for LISTEN and advisory locks; autocommit. It is to be
     opened by whoever uses it first: most processes never do.
@@ -86,7 +103,7 @@ def bells(settings: Settings) -> ConnectionPool[Connection[TupleRow]]:
     return ConnectionPool(
         settings.direct_url,
         connection_class=Calm,
-        kwargs={**OPTIONS, "autocommit": True},
+        kwargs={**OPTIONS, "autocommit": True, "prepare_threshold": _OFTEN},
         min_size=0,
         max_size=_MOST_BELLS,
         timeout=10,

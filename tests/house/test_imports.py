@@ -52,6 +52,7 @@ HEIGHT = {
     "watching": 7,
     "celery": 7.5,
     "line": 7,
+    "runs": 6.9,
     "rounds": 7,
     "celeryconfig": 7,
     "screening": 7.2,
@@ -69,6 +70,7 @@ SIDEWAYS = {("events", "settings"): "how loud events are is a setting"}
 
 CELERY = {
     "celery",
+    "runs",
     "watching",
     "line",
     "celeryconfig",

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import brake, bridge, consumer, delivery, reconciliation, upkeep
+from messaging import brake, bridge, consumer, delivery, reconciliation, runs, upkeep
 from messaging.domain import answers, doubt, outcome
 from messaging.postgres.connect import OPTIONS
 from messaging.redis import breaker
@@ -30,10 +30,9 @@ def lua(name: str) -> float:
 
 
 def beat(task: str) -> float:
-    """How often a run of beat's repeats a task, in seconds."""
-    schedule = (ROOT / "celeryconfig.py").read_text(encoding="utf-8")
-    (found,) = re.findall(rf'_every\((\d+), "{task}"\)', schedule)
-    return float(found)
+    """How often a run repeats a task, in seconds."""
+    (found,) = (run.told["every"] for run in runs.runs(load(_LEAST)) if run.task == task)
+    return found
 
 
 def longest_send() -> float:

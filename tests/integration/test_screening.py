@@ -153,18 +153,21 @@ from kombu.utils.uuid import uuid
 from messaging.celery import app
 from messaging.domain.entries import Hint
 from messaging.line import Line, TASK, packed
+from messaging import runs
 from messaging.screening import why_strange
+from messaging.settings import current
 from uuid import UUID
 
 app.loader.import_default_modules()
 app.amqp.queues.select(["deliver.normal", "bridge", "upkeep"])
 for entry in app.conf.beat_schedule.values():
     app.send_task(entry["task"], entry["args"], entry["kwargs"], **entry["options"])
+begun = runs.begin(app, current())
 hints = [Hint(job_id=UUID(int=7), msg_id=2**62, segments=n % 3 + 1) for n in range(100)]
 chunk = ["normal", packed(hints)]
 app.send_task(TASK, chunk, queue="deliver.normal")
 app.send_task(TASK, chunk, queue="deliver.normal", countdown=8, retries=3)
-sent = len(app.conf.beat_schedule) + 2
+sent = len(app.conf.beat_schedule) + begun + 2
 found = []
 
 def look(message):

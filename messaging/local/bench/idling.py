@@ -8,6 +8,8 @@ from messaging.local.bench.figures import Figure
 from messaging.local.bench.site import Site
 from messaging.local.processes import BEAT, BRIDGE, WEB, WORKER
 
+_BEFORE = 25.0
+"""Seconds."""
 _COUNTED = """
 select xact_commit + xact_rollback
 from pg_stat_database
@@ -20,9 +22,9 @@ def measure(site: Site, time_to_watch: timedelta) -> list[Figure]:
 
     A transaction of ours is one statement, nearly always. Sessions report what they did within
     10 s (PGSTAT_IDLE_INTERVAL, pgstat.c), and at the start each run has two that last 20 s: hence
-    the wait before.
+    the wait before. Whoever watches for as long as a run lasts sees one of each begin.
     """
-    time.sleep(2.5 * time_to_watch.total_seconds())
+    time.sleep(_BEFORE)
     # From another database, whose own transactions are counted apart.
     conn = site.connect("postgres")
     pids = site.pids(*(command.name for command in (WEB, WORKER, BRIDGE, BEAT)))

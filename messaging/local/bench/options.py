@@ -31,7 +31,7 @@ class BenchOptions:
     latency: timedelta = timedelta(milliseconds=100)
     runs: int = 3
     only: tuple[str, ...] = USUAL
-    idle: timedelta = timedelta(seconds=10)
+    idle: timedelta = timedelta(seconds=20)
     report: Path | None = None
     has_peers: bool = False
     has_urgent: bool = False

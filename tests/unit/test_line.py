@@ -1,0 +1,16 @@
+"""What Flower shows of a chunk."""
+
+from uuid import UUID
+
+from messaging.domain.entries import Hint
+from messaging.domain.job import JobId, Lane
+from messaging.line import described
+
+HINTS = [Hint(job_id=JobId(UUID(int=number)), msg_id=number) for number in range(1, 101)]
+
+
+def test_a_chunk_is_described_by_how_many_jobs_and_which() -> None:
+    first = "00000000-0000-0000-0000-000000000001"
+    assert f"normal, 1 job: {first}" == described(Lane.NORMAL, HINTS[:1])
+    last = "00000000-0000-0000-0000-000000000064"
+    assert f"urgent, 100 jobs: {first} to {last}" == described(Lane.URGENT, HINTS)
