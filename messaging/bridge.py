@@ -67,7 +67,7 @@ def chunks(
             is_quiet = yield from _look(rt, lane, room(), rung)
             while rung and goes_on():
                 # Not while there is much to do: this reads what others have just deleted.
-                if is_quiet and rung.is_needless() and not rung.wait(_QUIET):
+                if is_quiet and rung.is_needless() and not rung.rings(goes_on):
                     continue
                 is_quiet = yield from _look(rt, lane, room(), rung)
         if not goes_on():

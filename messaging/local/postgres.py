@@ -25,6 +25,8 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "1GB",
+    # Every commit of ours writes for itself; what would write for others need not look up so often.
+    "wal_writer_delay": "1s",
     # Short statements: compiling them takes longer than running them.
     "jit": "off",
 }

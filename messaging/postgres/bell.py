@@ -1,7 +1,7 @@
 """The bridge's turn on a lane, and the bell that wakes it: one connection past any pooler."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,6 +14,9 @@ from messaging.domain.job import Lane
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
 
+_SECOND = timedelta(seconds=1)
+_PATIENCE = 5
+"""Seconds without a new entry after which an empty queue is glanced at again, for safety's sake."""
 _LOCKS = {Lane.URGENT: 0x6D73670001, Lane.NORMAL: 0x6D73670002}
 
 
@@ -33,9 +36,14 @@ class Bell:
         arrivals.register(self._conn.fileno(), select.POLLIN)
         return bool(arrivals.poll(longest.total_seconds() * 1000)) and self._has_rung()
 
+    def rings(self, goes_on: Callable[[], bool]) -> bool:
+        """Waits for new entries in a queue that is empty, for some seconds or until it does not go
+        on any more, which is asked each second."""
+        return any(self.wait(_SECOND) or not goes_on() for _ in range(_PATIENCE)) and goes_on()
+
     def is_needless(self) -> bool:
         """Whether the queue has no entries at all, not even leased ones: only a new one, for which
-        it rings or which this sees, is a reason to look."""
+        it rings, is a reason to look."""
         row = self._conn.execute(query("queues", "is_empty"), {"queue": self._queue}).fetchone()
         return bool(row and row[0])
 

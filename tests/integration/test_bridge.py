@@ -1,6 +1,5 @@
 """The bridge: what it leases, prepares, adopts, buries and hands to Celery."""
 
-import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -259,18 +258,18 @@ def _insert_when_listening(rt: Runtime, db: Database, found: threading.Event) ->
     return ids[0]
 
 
-def test_an_empty_queue_is_only_glanced_at_and_what_others_put_there_is_seen(
-    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lane", Lane)
+def test_an_empty_queue_is_left_alone_until_its_bell_rings_for_whoever_puts_an_entry_there(
+    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch, lane: Lane
 ) -> None:
-    """Producers that call pgmq themselves ring no bell."""
-    glances = itertools.count(1)
+    """Also for producers that call pgmq themselves."""
     asked: list[int] = []
     is_needless = Bell.is_needless
 
     def glance(rung: Bell) -> bool:
-        if next(glances) == 3:
-            put(db, {"job_id": str(id)})
-        return is_needless(rung)
+        was_needless = is_needless(rung)
+        db.execute("select pgmq.send(%s, %s)", [lane.queue, Jsonb({"job_id": str(id)})])
+        return was_needless
 
     def room() -> int:
         asked.append(1)
@@ -278,11 +277,20 @@ def test_an_empty_queue_is_only_glanced_at_and_what_others_put_there_is_seen(
 
     monkeypatch.setattr(Bell, "is_needless", glance)
     monkeypatch.setattr(bridge, "_QUIET", timedelta(milliseconds=10))
+    monkeypatch.setattr(bell, "_PATIENCE", 1000)  # it is the bell that wakes it, and no glance
     id = insert(db)
     db.execute("delete from pgmq.q_sms_queue")
-    found = next(bridge.chunks(rt, Lane.NORMAL, room, A_WHILE))
+    found = next(bridge.chunks(rt, lane, room, A_WHILE))
     assert [id] == [hint.job_id for chunk in found for hint in chunk]
-    assert (2, 4) == (len(asked), next(glances))
+    assert 2 == len(asked)
+
+
+def test_a_run_that_waits_for_the_bell_of_an_empty_queue_ends_in_time(rt: Runtime) -> None:
+    goes_on = iter([True, False, False])
+    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE) as rung:
+        assert rung
+        assert not rung.rings(lambda: next(goes_on))
+    assert [] == list(goes_on)
 
 
 def test_a_queue_is_not_glanced_at_while_there_is_much_to_do(
