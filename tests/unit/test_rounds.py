@@ -33,7 +33,7 @@ class Story(Runtime):
 @pytest.fixture
 def rt() -> Story:
     built = runtime.build(SETTINGS)
-    names = ("settings", "db", "throttle", "twilio", "rules", "brake", "bounds", "rulebooks")
+    names = "settings db bells throttle twilio rules brake bounds rulebooks".split()
     given = {name: getattr(built, name) for name in names}
     return Story(**given, clock=[100.0])
 
