@@ -33,7 +33,17 @@ class Story(Runtime):
 @pytest.fixture
 def rt() -> Story:
     built = runtime.build(SETTINGS)
-    names = "settings db bells throttle twilio rules brake bounds rulebooks".split()
+    names = [
+        "settings",
+        "db",
+        "bells",
+        "throttle",
+        "twilio",
+        "rules",
+        "brake",
+        "bounds",
+        "rulebooks",
+    ]
     given = {name: getattr(built, name) for name in names}
     return Story(**given, clock=[100.0])
 
