@@ -10,7 +10,7 @@ from messaging.domain.entries import Early, Entry, Hint, Letter, adopted, sort
 from messaging.domain.job import Lane
 from messaging.postgres import bell, guards, jobs, messages, opting_out, queues
 from messaging.postgres.bell import Bell
-from messaging.postgres.connect import REFUSALS
+from messaging.postgres.connect import REFUSALS, single
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.messages import Enqueued
 from messaging.runtime import Runtime
@@ -116,7 +116,7 @@ def _hand_out_again(rt: Runtime, lane: Lane) -> None:
 
 def lease(rt: Runtime, lane: Lane, most: int) -> list[Entry]:
     """Takes the oldest entries of a lane; they come back by themselves unless they are deleted."""
-    with rt.db.connection() as conn:
+    with single(rt.db) as conn:
         time = timedelta(seconds=rt.settings.entry_lease)
         return queues.lease(conn, lane.queue, time, most, rt.settings.caps)
 
@@ -129,7 +129,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     """
     if not entries:
         return []
-    with rt.db.connection() as conn:
+    with single(rt.db) as conn:
         standing = jobs.standing(
             conn,
             {entry.job_id for entry in entries if entry.job_id},

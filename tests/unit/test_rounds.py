@@ -44,7 +44,7 @@ def rt() -> Story:
         "bounds",
         "rulebooks",
     ]
-    given = {name: getattr(built, name) for name in names}
+    given = {name: getattr(built, name) for name in {*names, "rulebooks"}}
     return Story(**given, clock=[100.0])
 
 
