@@ -13,7 +13,7 @@ from messaging.local.bench.site import Site
 _LIMIT, _LIMIT_EACH = 60.0, 0.05
 """Seconds that any number of texts may take, and that each of them may add."""
 _LOOK = 0.5
-"""Seconds between two looks at whether all are sent: each reads the whole table."""
+"""Seconds between two looks at whether all are sent."""
 _WARM_UP = 500
 """Texts at most; their first ones open connections and import what is imported late."""
 _SHARE = 3
