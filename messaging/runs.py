@@ -52,7 +52,9 @@ def begin(app: Celery, settings: Settings, queues: Collection[str] = (BRIDGE, UP
     Raises kombu.exceptions.OperationalError where the broker is away.
     """
     wanted = [run for run in runs(settings) if run.queue in queues]
-    with app.amqp.producer_pool.acquire(block=True) as producer, producer.batch(len(wanted) or 1):
+    if not wanted:  # a worker's: it needs no connection for this
+        return 0
+    with app.amqp.producer_pool.acquire(block=True) as producer, producer.batch(len(wanted)):
         for run in wanted:
             app.send_task(
                 f"messaging.{run.task}",
