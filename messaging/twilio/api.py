@@ -13,7 +13,9 @@ from messaging.domain.job import Sid
 from messaging.settings import Settings
 from messaging.twilio.http import StagedHttpClient
 from messaging.twilio.parameters import Form
+from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, HeadTaker
+from messaging.twilio.stages import Progress
 
 for _name in ("twilio.http_client", "twilio.async_http_client"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log phone numbers at INFO
@@ -42,13 +44,13 @@ class Api:
     def _create(self) -> FormPost:
         return _head(self._client, self._list_url)
 
-    async def create(self, form: Form) -> Response:
+    async def create(self, form: Form, progress: Progress) -> Reply:
         """Create a message: a request as the package makes it, whose head was taken from it once.
 
         Not `messages.create_async`: for a refusal that raises an exception which has lost the
         headers, and Retry-After with them; an answer without JSON it cannot tell from a bug.
         """
-        return await self._http.post(self._create, form)
+        return await self._http.post(self._create, form, progress)
 
     async def ready(self, count: int) -> None:
         """Have so many connections wait for texts to be sent on."""

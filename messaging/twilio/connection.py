@@ -38,11 +38,14 @@ class Connection(asyncio.Protocol):
         """
         return not self._arrivals.poll(0)
 
-    async def exchange(self, request: bytes, *, timeout: float, progress: Progress) -> Reply:
-        """Write the request and read its answer, once.
+    def exchange(
+        self, request: bytes, *, timeout: float, progress: Progress
+    ) -> asyncio.Future[Reply]:
+        """Write the request, once; its answer is to come. Close a connection that is not reusable
+        afterwards.
 
-        `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed;
-        its stage is DEADLINE if nothing was written because it was too late.
+        `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed, and
+        so does the future; its stage is DEADLINE if nothing was written because it was too late.
         """
         if self._transport is None or not self.reusable:
             raise Failed(progress.stage, f"{self._peer} closed the connection before the request")
@@ -53,17 +56,12 @@ class Connection(asyncio.Protocol):
         else:
             self._reader.begin()
         self._progress = progress
-        self._waiter = self._loop.create_future()
+        self._waiter = waiter = self._loop.create_future()
         self._reusable = False
         self._transport.write(request)
         progress.stage = Stage.WRITE if self._writing else Stage.STATUS
         self._limit(timeout)
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
-            if not self._reusable:
-                self.close()
+        return waiter
 
     def close(self) -> None:
         """Let go of the connection in the loop's next turn; a request on it fails where it stands.

@@ -1,10 +1,11 @@
 """Opening a connection, step by step, so that a failure names its step."""
 
 import asyncio
+import math
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.stages import Failed, Progress, Stage
@@ -12,8 +13,7 @@ from messaging.twilio.stages import Failed, Progress, Stage
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a connection leads: RFC 6454's scheme, host and port."""
 
     encrypted: bool
@@ -37,7 +37,9 @@ async def dial(
         async with asyncio.timeout(timeout):
             addresses = await _resolve(origin, progress)
             connected = await _connect(addresses, until, progress)
-            return await _open(connected, origin, tls, progress)
+            connection = await _open(connected, origin, tls, progress)
+            progress.owed_since = math.inf
+            return connection
     except TimeoutError as error:
         step = progress.stage.name.lower()
         raise Failed(

@@ -198,10 +198,12 @@ class Gateway:
         progress = Progress(
             write_before=message.write_before, claimed_at=message.claimed_at, brake=self._brake
         )
-        PROGRESS.set(progress)
         ear.expect(progress, message.generations)
         try:
-            return await self._heard(api, ear, progress, message)
+            reply = await api.create(self._sender.form(message), progress)
+            answer = classify.answer(reply.status, reply.headers, reply.text)
+            ear.hear(progress, answer)
+            return answer
         except Failed as failed:
             return classify.failure(failed.stage, failed.reason, message.late_wait)
         except NeedsMessagingService as error:
@@ -210,12 +212,6 @@ class Gateway:
             return classify.unexpected(progress.stage, error)
         finally:
             ear.forget(progress)
-
-    async def _heard(self, api: Api, ear: Ear, progress: Progress, message: Outgoing) -> Answer:
-        response = await api.create(self._sender.form(message))
-        answer = classify.answer(response.status_code, response.headers or {}, response.text)
-        ear.hear(progress, answer)
-        return answer
 
     def _claimable(self) -> int | None:
         line = self._line

@@ -12,8 +12,9 @@ from twilio.http.response import Response
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.dial import Origin, dial
+from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, address_of, written_request
-from messaging.twilio.stages import PROGRESS, Failed, Progress
+from messaging.twilio.stages import BETWEEN_GLANCES, PROGRESS, Failed, Progress
 
 LONGEST_IDLE = 4.0
 """Seconds that a connection is kept unused. Servers close idle connections after 5 s (uvicorn,
@@ -68,11 +69,22 @@ class StagedHttpClient(AsyncHttpClient):
             raise ValueError("A redirected request would be written twice; redirects are refused.")
         address = address_of(uri)
         written = written_request(method, address, params, data, headers, auth)
-        return await self._exchange(address.origin, written, timeout or self._read_timeout)
+        progress = PROGRESS.get(None) or Progress()
+        await self._take_turn(progress)
+        try:
+            seconds = timeout or self._read_timeout
+            reply = await self._exchange(address.origin, written, seconds, progress)
+        finally:
+            self._turns.release()
+        return Response(reply.status, reply.text, reply.headers)
 
-    async def post(self, repeated: FormPost, form: Mapping[str, object]) -> Response:
-        """The same for a form and a head that was made once. Raises Failed."""
-        return await self._exchange(repeated.origin, repeated.written(form), self._read_timeout)
+    async def post(
+        self, repeated: FormPost, form: Mapping[str, object], progress: Progress
+    ) -> Reply:
+        """The same for a form and a head that was made once, and without a turn: whoever calls this
+        keeps the number of requests low. Raises Failed."""
+        written = repeated.written(form)
+        return await self._exchange(repeated.origin, written, self._read_timeout, progress)
 
     async def ready(self, origin: Origin, count: int) -> None:
         """Open connections until so many wait to be used; those that cannot be opened are not."""
@@ -98,31 +110,30 @@ class StagedHttpClient(AsyncHttpClient):
         self._idle.clear()
         await asyncio.sleep(0)
 
-    async def _exchange(self, origin: Origin, written: bytes, timeout: float) -> Response:
-        progress = PROGRESS.get(None) or Progress()
-        await self._take_turn(progress)
+    async def _exchange(
+        self, origin: Origin, written: bytes, timeout: float, progress: Progress
+    ) -> Reply:
+        connection = self._idle_one(origin)
+        if connection is None:
+            connection = await dial(
+                origin, tls=self._tls, timeout=self._connect_timeout, progress=progress
+            )
         try:
-            connection = await self._connection(origin, progress)
-            try:
-                await progress.until_seen()
-                reply = await connection.exchange(written, timeout=timeout, progress=progress)
-            finally:
-                self._put_back(origin, connection)
+            while progress.is_unseen:
+                await asyncio.sleep(BETWEEN_GLANCES)
+            return await connection.exchange(written, timeout=timeout, progress=progress)
         finally:
-            self._turns.release()
-        return Response(reply.status, reply.body.decode(errors="replace"), reply.headers)
+            self._put_back(origin, connection)
 
     async def _take_turn(self, progress: Progress) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()
-            return
         try:
             async with asyncio.timeout(progress.time_left):
                 await self._turns.acquire()
         except TimeoutError as error:
             raise progress.too_late() from error
 
-    async def _connection(self, origin: Origin, progress: Progress) -> Connection:
+    def _idle_one(self, origin: Origin) -> Connection | None:
+        """A connection that is open and not used; None where there is none."""
         idle = self._idle[origin]
         while idle:
             connection, since = idle.pop()
@@ -133,7 +144,7 @@ class StagedHttpClient(AsyncHttpClient):
             ):
                 return connection
             connection.close()
-        return await dial(origin, tls=self._tls, timeout=self._connect_timeout, progress=progress)
+        return None
 
     def _put_back(self, origin: Origin, connection: Connection) -> None:
         if connection.reusable:

@@ -48,7 +48,7 @@ class FormPost:
 def form_encoded(form: Mapping[str, object]) -> bytes:
     """What `urlencode(form, doseq=True)` gives, three times as fast."""
     fields = [
-        f"{_quoted(name)}={_quoted(str(value))}"
+        f"{_quoted_name(name)}={_quoted(str(value))}"
         for name, given in form.items()
         for value in (given if isinstance(given, list) else [given])
     ]
@@ -58,12 +58,15 @@ def form_encoded(form: Mapping[str, object]) -> bytes:
 def _quoted(value: str) -> str:
     """What `quote_plus(value)` gives."""
     if value.isascii():
-        if value.isalnum():  # a name, an id
+        if value.isalnum():  # an id
             return value
         octets = value
     else:
         octets = value.encode().decode("latin-1")
     return _UNSAFE.sub(_percent, octets).replace(" ", "+")
+
+
+_quoted_name = lru_cache(maxsize=64)(_quoted)
 
 
 def _percent(found: re.Match[str]) -> str:

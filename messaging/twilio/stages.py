@@ -1,6 +1,5 @@
 """How far a request had come: what may follow a failure depends on nothing else."""
 
-import asyncio
 import math
 import time
 from contextvars import ContextVar
@@ -9,8 +8,8 @@ from typing import Protocol
 
 from messaging.errors import MessagingError
 
-_BETWEEN_GLANCES = 0.02
-"""Seconds."""
+BETWEEN_GLANCES = 0.02
+"""Seconds between two looks whether it is known that nobody has stopped sending."""
 
 
 class Stage(IntEnum):
@@ -85,15 +84,14 @@ class Progress:
         """Seconds until the request must not be written any more, or None without a limit."""
         return None if math.isinf(self.write_before) else self.write_before - time.monotonic()
 
-    async def until_seen(self) -> None:
-        """Wait until it has been seen lately whether sending is stopped, or it is too late."""
-        self.owed_since = math.inf
-        while (
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it has not been seen lately if sending is stopped, and there is time to wait."""
+        return (
             self.brake is not None
             and self.brake.is_stale(self.claimed_at)
             and time.monotonic() < self.write_before
-        ):
-            await asyncio.sleep(_BETWEEN_GLANCES)
+        )
 
     def begin_write(self) -> None:
         """Enter WRITE, to be called right before the first byte; raise Failed if it is too late,

@@ -18,6 +18,7 @@ from messaging.twilio.api import Api
 from messaging.twilio.http import StagedHttpClient
 from messaging.twilio.parameters import Form, Sender
 from messaging.twilio.request import form_encoded
+from messaging.twilio.stages import Progress
 from tests.contract.gateway_server import answer, created, serving
 from tests.contract.test_gateway_send import ACCOUNT, settings, text
 
@@ -41,7 +42,7 @@ TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
 async def write_both(url: str, given: Settings, form: Form) -> None:
     """Ours first, then the package's own request to the same address with the same form."""
     api = Api(given)
-    await api.create(form)
+    await api.create(form, Progress())
     await api.close()
     http = StagedHttpClient(connect_timeout=3, read_timeout=10, in_flight=1)
     secret = given.twilio_api_secret or given.twilio_auth_token
