@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 from urllib.parse import quote
@@ -22,7 +23,7 @@ for _name in ("twilio.http_client", "twilio.async_http_client"):
 
 
 class Api:
-    """One method for each request that we make; each returns the answer as it came.
+    """One method for each request that we make; each gives the answer as it came.
 
     They raise Failed where no complete answer came. Use one Api in one event loop.
     """
@@ -44,13 +45,16 @@ class Api:
     def _create(self) -> FormPost:
         return _head(self._client, self._list_url)
 
-    async def create(self, form: Form, progress: Progress) -> Reply:
+    def create(
+        self, form: Form, progress: Progress, then: Callable[[Reply | BaseException], None]
+    ) -> None:
         """Create a message: a request as the package makes it, whose head was taken from it once.
+        `then` gets the reply, or why there is none, after this has returned.
 
         Not `messages.create_async`: for a refusal that raises an exception which has lost the
         headers, and Retry-After with them; an answer without JSON it cannot tell from a bug.
         """
-        return await self._http.post(self._create, form, progress)
+        self._http.post(self._create, form, progress, then)
 
     async def ready(self, count: int) -> None:
         """Have so many connections wait for texts to be sent on."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import select
+from collections.abc import Callable
 from typing import cast
 
 from messaging.twilio.reply import Garbled, Reply, ReplyReader
 from messaging.twilio.stages import Failed, Progress, Stage
+
+Then = Callable[[Reply | Failed], None]
 
 
 class Connection(asyncio.Protocol):
@@ -18,7 +21,9 @@ class Connection(asyncio.Protocol):
         self._arrivals = select.poll()
         self._reader: ReplyReader | None = None
         self._progress = Progress()
-        self._waiter: asyncio.Future[Reply] | None = None
+        self._then: Then | None = None
+        self.on_free: Callable[[Connection], None] = Connection.close
+        self.idle_since = 0.0
         self._writing = False
         self._reusable = True
         self._timer: asyncio.TimerHandle | None = None
@@ -38,30 +43,32 @@ class Connection(asyncio.Protocol):
         """
         return not self._arrivals.poll(0)
 
-    def exchange(
-        self, request: bytes, *, timeout: float, progress: Progress
-    ) -> asyncio.Future[Reply]:
-        """Write the request, once; its answer is to come. Close a connection that is not reusable
-        afterwards.
+    def exchange(self, request: bytes, *, timeout: float, progress: Progress, then: Then) -> None:
+        """Write the request, once; `then` gets its reply, or Failed, in the turn of the loop in
+        which that is known; `on_free` has been told before that the connection is free, or must be
+        closed.
 
-        `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed, and
-        so does the future; its stage is DEADLINE if nothing was written because it was too late.
+        `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed where
+        nothing was written; its stage is DEADLINE if it was too late.
         """
         if self._transport is None or not self.reusable:
             raise Failed(progress.stage, f"{self._peer} closed the connection before the request")
-        progress.begin_write()
+        try:
+            progress.begin_write()
+        except Failed:
+            self.on_free(self)
+            raise
         # One for all: it and its parser hold each other, so that only the collector ends them.
         if self._reader is None:
             self._reader = ReplyReader()
         else:
             self._reader.begin()
         self._progress = progress
-        self._waiter = waiter = self._loop.create_future()
         self._reusable = False
         self._transport.write(request)
         progress.stage = Stage.WRITE if self._writing else Stage.STATUS
+        self._then = then
         self._limit(timeout)
-        return waiter
 
     def close(self) -> None:
         """Let go of the connection in the loop's next turn; a request on it fails where it stands.
@@ -94,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop with what has arrived."""
-        if self._reader is None or self._waiter is None or self._waiter.done():
+        if self._reader is None or self._then is None:
             self.close()
             return
         garbled = ""
@@ -109,16 +116,16 @@ class Connection(asyncio.Protocol):
             self._fail(f"answered with something that is not HTTP/1.1 ({garbled})")
         if reply is not None:
             self._reusable = self._reader.reusable and not self._writing
-            self._waiter.set_result(reply)
+            self._end(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop at the end of the connection, whoever ended it."""
         self._reusable = False
-        if self._reader is None or self._waiter is None or self._waiter.done():
+        if self._reader is None or self._then is None:
             return
         reply = None if exc else self._reader.end()
         if reply is not None:
-            self._waiter.set_result(reply)
+            self._end(reply)
         else:
             self._fail(f"broke the connection ({exc})" if exc else "closed the connection")
 
@@ -139,7 +146,7 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if self._then is None:
             return
         if self._loop.time() < self._until:
             self._set_timer()
@@ -148,7 +155,12 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, what: str) -> None:
         stage = self._progress.stage
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(
-                Failed(stage, f"{self._peer} {what}; the request had reached: {stage.name.lower()}")
-            )
+        self._end(
+            Failed(stage, f"{self._peer} {what}; the request had reached: {stage.name.lower()}")
+        )
+
+    def _end(self, came: Reply | Failed) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            self.on_free(self)
+            then(came)

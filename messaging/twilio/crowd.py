@@ -30,14 +30,11 @@ class Crowd:
         """At most so many at once, which are allowed until Twilio says otherwise."""
         self._most = most
         self._allowed = self._fitted = float(most)
+        self.allowed = most
+        """How many may be under way now: one at least."""
         self._changed_at = self._refused_at = 0.0
         self._round = _ROUND
         self._alone = 0
-
-    @property
-    def allowed(self) -> int:
-        """How many may be under way now: one at least."""
-        return int(self._allowed)
 
     def claimable(self, under_way: int) -> int:
         """How many texts may be claimed, while so many of them are under way: of these some end
@@ -58,17 +55,17 @@ class Crowd:
         """An answer came that was no 429, for a request that `began` then."""
         self._alone = 0
         self._round += (now - began - self._round) / 8
-        self._allowed = min(self._allowed + self._more(now), float(self._most))
+        self._allow(min(self._allowed + self._more(now), float(self._most)))
 
     def refused(self, *, under_way: int, began: float, now: float) -> bool:
         """A 429 came for a request that `began` then, one of so many; whether requests were sent
         one by one for a while, and are refused all the same: then it is no use to send others."""
         self._refused_at = now
-        self._allowed = max(1.0, min(self._allowed, under_way - 1.0))
+        self._allow(max(1.0, min(self._allowed, under_way - 1.0)))
         self._fitted = min(self._fitted, self._allowed)
         if began >= self._changed_at and now >= self._changed_at + self._round:
             self._changed_at, self._fitted = now, self._allowed
-            self._allowed = max(1.0, self._allowed * _LESS)
+            self._allow(max(1.0, self._allowed * _LESS))
         if under_way > 1:
             return False
         self._alone += 1
@@ -76,6 +73,9 @@ class Crowd:
             return False
         self._alone = 0
         return True
+
+    def _allow(self, requests: float) -> None:
+        self._allowed, self.allowed = requests, int(requests)
 
     def _more(self, now: float) -> float:
         """How many more one answer allows."""

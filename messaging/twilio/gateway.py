@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
 from messaging.domain.answers import (
-    Answer,
     Canceling,
     Deleting,
     Listed,
@@ -30,9 +28,10 @@ from messaging.twilio.ear import Ear, Tell
 from messaging.twilio.groups import Answered, Groups
 from messaging.twilio.lanes import Book, Lanes
 from messaging.twilio.loop_thread import LoopThread
-from messaging.twilio.parameters import NeedsMessagingService, Sender
+from messaging.twilio.parameters import Sender
 from messaging.twilio.room import Room, Rooms
-from messaging.twilio.stages import PROGRESS, Brake, Failed, Progress
+from messaging.twilio.sending import Sending
+from messaging.twilio.stages import PROGRESS, Brake, Progress
 
 T = TypeVar("T")
 
@@ -188,30 +187,10 @@ class Gateway:
                 api = Api(self._settings, self._tls)
                 patience = self._settings.patience_within(self._settings.read_timeout)
                 ear = Ear(patience, self._tell_aside)
-                answer = partial(self._answer, api, ear)
-                lanes = Lanes(self._settings.in_flight, answer, self._book)
+                sending = Sending(api, self._sender, ear, self._brake)
+                lanes = Lanes(self._settings.in_flight, sending.send, self._book)
                 self._line = _Line(loop=LoopThread("twilio"), api=api, lanes=lanes)
             return self._line
-
-    async def _answer(self, api: Api, ear: Ear, message: Outgoing) -> Answer:
-        """The answer to one message, whatever happens."""
-        progress = Progress(
-            write_before=message.write_before, claimed_at=message.claimed_at, brake=self._brake
-        )
-        ear.expect(progress, message.generations)
-        try:
-            reply = await api.create(self._sender.form(message), progress)
-            answer = classify.answer(reply.status, reply.headers, reply.text)
-            ear.hear(progress, answer)
-            return answer
-        except Failed as failed:
-            return classify.failure(failed.stage, failed.reason, message.late_wait)
-        except NeedsMessagingService as error:
-            return classify.misconfigured(str(error))
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an answer for each
-            return classify.unexpected(progress.stage, error)
-        finally:
-            ear.forget(progress)
 
     def _claimable(self) -> int | None:
         line = self._line
@@ -239,7 +218,7 @@ async def _undated(question: Callable[[Api], Awaitable[T]], api: Api) -> T:
 
 async def _finish(line: _Line) -> None:
     """Wait for all other tasks of this loop; each ends by itself, within its timeouts."""
-    line.lanes.close()
+    await line.lanes.end()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others)

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import ssl
-import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.dial import Origin, dial
+from messaging.twilio.pool import Pool
 from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, address_of, written_request
 from messaging.twilio.stages import BETWEEN_GLANCES, PROGRESS, Failed, Progress
@@ -22,6 +22,9 @@ Node) or more; a request that crosses such a close is in doubt and costs a minut
 connection costs a tenth of a second."""
 _SOON = 1.0
 """Seconds within which a connection that is made ready is used."""
+
+Told = Callable[[Reply | BaseException], None]
+"""What is told once a request is over."""
 
 
 class StagedHttpClient(AsyncHttpClient):
@@ -48,7 +51,8 @@ class StagedHttpClient(AsyncHttpClient):
         self._longest_idle = longest_idle
         self._tls = tls or ssl.create_default_context()
         self._turns = asyncio.Semaphore(in_flight)
-        self._idle: dict[Origin, list[tuple[Connection, float]]] = defaultdict(list)
+        self._pools: dict[Origin, Pool] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def request(  # type: ignore[override]  # as in the package's own class
         self,
@@ -72,58 +76,91 @@ class StagedHttpClient(AsyncHttpClient):
         progress = PROGRESS.get(None) or Progress()
         await self._take_turn(progress)
         try:
-            seconds = timeout or self._read_timeout
-            reply = await self._exchange(address.origin, written, seconds, progress)
+            origin, seconds = address.origin, timeout or self._read_timeout
+            connection = await self._ready_one(origin, self._pool(origin).take(), progress)
+            reply = await _reply(connection, written, seconds, progress)
         finally:
             self._turns.release()
         return Response(reply.status, reply.text, reply.headers)
 
-    async def post(
-        self, repeated: FormPost, form: Mapping[str, object], progress: Progress
-    ) -> Reply:
-        """The same for a form and a head that was made once, and without a turn: whoever calls this
-        keeps the number of requests low. Raises Failed."""
+    def post(
+        self, repeated: FormPost, form: Mapping[str, object], progress: Progress, then: Told
+    ) -> None:
+        """The same for a form and a head that was made once. `then` gets the reply, or why there is
+        none, after this has returned; where a connection waits, that takes no task.
+
+        The caller sees to it that not too many requests are open. Raises Failed.
+        """
         written = repeated.written(form)
-        return await self._exchange(repeated.origin, written, self._read_timeout, progress)
+        connection = self._pool(repeated.origin).take()
+        if connection is None or progress.is_unseen:
+            later = self._post_later(repeated.origin, connection, written, progress, then)
+            task = asyncio.ensure_future(later)
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._tell_of_failure, then))
+        else:
+            connection.exchange(written, timeout=self._read_timeout, progress=progress, then=then)
 
     async def ready(self, origin: Origin, count: int) -> None:
         """Open connections until so many wait to be used; those that cannot be opened are not."""
-        soon = time.monotonic() - self._longest_idle + _SOON
-        idle = [since for connection, since in self._idle[origin] if connection.reusable]
-        missing = count - sum(since > soon for since in idle)
+        missing = count - self._pool(origin).count(_SOON)
         await asyncio.gather(*(self._open(origin) for _ in range(missing)))
-
-    async def _open(self, origin: Origin) -> None:
-        try:
-            connection = await dial(
-                origin, tls=self._tls, timeout=self._connect_timeout, progress=Progress()
-            )
-        except Failed:  # whoever sends finds out, and says so
-            return
-        self._put_back(origin, connection)
 
     async def close(self) -> None:
         """Close the connections that no request is using."""
-        for idle in self._idle.values():
-            for connection, _ in idle:
-                connection.close()
-        self._idle.clear()
+        for pool in self._pools.values():
+            pool.close()
         await asyncio.sleep(0)
 
-    async def _exchange(
-        self, origin: Origin, written: bytes, timeout: float, progress: Progress
-    ) -> Reply:
-        connection = self._idle_one(origin)
+    async def _post_later(
+        self,
+        origin: Origin,
+        connection: Connection | None,
+        written: bytes,
+        progress: Progress,
+        then: Told,
+    ) -> None:
+        ready = await self._ready_one(origin, connection, progress)
+        ready.exchange(written, timeout=self._read_timeout, progress=progress, then=then)
+
+    def _tell_of_failure(self, then: Told, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            then(error)
+
+    async def _ready_one(
+        self, origin: Origin, connection: Connection | None, progress: Progress
+    ) -> Connection:
+        """This connection or a new one, once it is known that nobody has stopped sending."""
         if connection is None:
-            connection = await dial(
-                origin, tls=self._tls, timeout=self._connect_timeout, progress=progress
-            )
+            connection = await self._dialed(origin, progress)
         try:
             while progress.is_unseen:
                 await asyncio.sleep(BETWEEN_GLANCES)
-            return await connection.exchange(written, timeout=timeout, progress=progress)
-        finally:
-            self._put_back(origin, connection)
+        except BaseException:
+            self._pool(origin).put_back(connection)
+            raise
+        return connection
+
+    async def _open(self, origin: Origin) -> None:
+        try:
+            connection = await self._dialed(origin, Progress())
+        except Failed:  # whoever sends finds out, and says so
+            return
+        self._pool(origin).put_back(connection)
+
+    async def _dialed(self, origin: Origin, progress: Progress) -> Connection:
+        seconds = self._connect_timeout
+        connection = await dial(origin, tls=self._tls, timeout=seconds, progress=progress)
+        connection.on_free = self._pool(origin).put_back
+        return connection
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(self._longest_idle)
+        return pool
 
     async def _take_turn(self, progress: Progress) -> None:
         try:
@@ -132,22 +169,24 @@ class StagedHttpClient(AsyncHttpClient):
         except TimeoutError as error:
             raise progress.too_late() from error
 
-    def _idle_one(self, origin: Origin) -> Connection | None:
-        """A connection that is open and not used; None where there is none."""
-        idle = self._idle[origin]
-        while idle:
-            connection, since = idle.pop()
-            if (
-                time.monotonic() - since < self._longest_idle
-                and connection.reusable
-                and connection.silent
-            ):
-                return connection
-            connection.close()
-        return None
 
-    def _put_back(self, origin: Origin, connection: Connection) -> None:
-        if connection.reusable:
-            self._idle[origin].append((connection, time.monotonic()))
-        else:
-            connection.close()
+async def _reply(
+    connection: Connection, written: bytes, timeout: float, progress: Progress
+) -> Reply:
+    arrival: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    then = partial(_settle, arrival)
+    connection.exchange(written, timeout=timeout, progress=progress, then=then)
+    try:
+        return await arrival
+    except asyncio.CancelledError:
+        connection.close()
+        raise
+
+
+def _settle(arrival: asyncio.Future[Reply], came: Reply | Failed) -> None:
+    if arrival.done():  # whoever waited for it has gone
+        return
+    if isinstance(came, Failed):
+        arrival.set_exception(came)
+    else:
+        arrival.set_result(came)

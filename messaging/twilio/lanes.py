@@ -4,8 +4,9 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from messaging.domain.answers import LATE_WAIT, MISSED_WAIT, Answer, NotSent, Outgoing
@@ -24,9 +25,9 @@ class Book(Protocol):
 
 
 class Lanes:
-    """A lane is a task that sends one text after the other, as long as any wait. Then it is parked.
+    """A lane sends one text after the other, as long as any wait.
 
-    A task for each text would cost a fifth of what sending it takes. Where there is a limit, a
+    It is no task: what follows an answer is done right after it has come. Where there is a limit, a
     text gets its slot once it has a lane: slots that come before pass unused where Twilio takes
     fewer requests at once than the limit would allow. Use it in one loop only, except for
     `claimable`.
@@ -35,19 +36,18 @@ class Lanes:
     def __init__(
         self,
         most: int,
-        send: Callable[[Outgoing], Awaitable[Answer]],
+        send: Callable[[Outgoing, Callable[[Answer], None]], None],
         book: Book | None = None,
     ) -> None:
-        """At most so many lanes; `send` has an answer for every text, and raises nothing. Without
-        `book` there is no limit."""
+        """At most so many lanes. `send` gives what it is given with a text one answer, after it has
+        returned, and raises nothing. Without `book` there is no limit."""
         self._crowd = Crowd(most)
         self._send = send
         self._book = book
         self._urgent: deque[tuple[Groups, int]] = deque()
         self._normal: deque[tuple[Groups, int]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._parked: list[asyncio.Future[None]] = []
-        self._is_closed = False
+        self._ended: asyncio.Future[None] | None = None
         self._open = self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = math.inf
@@ -65,11 +65,11 @@ class Lanes:
         self._open_lanes(len(groups.messages))
         self._watch(min((text.write_before for text in groups.messages), default=math.inf))
 
-    def close(self) -> None:
-        """Let lanes end once no text waits."""
-        self._is_closed = True
-        while self._parked:
-            self._parked.pop().set_result(None)
+    async def end(self) -> None:
+        """Wait until no text waits and none is under way."""
+        while self._open:
+            self._ended = asyncio.get_running_loop().create_future()
+            await self._ended
 
     def _waiting_with(self, groups: Groups) -> deque[tuple[Groups, int]]:
         return self._urgent if groups.urgent else self._normal
@@ -78,40 +78,48 @@ class Lanes:
         """One for each of so many texts that wait, as far as may be."""
         for _ in range(min(texts, self._crowd.allowed - self._open)):
             self._open += 1
-            if self._parked:
-                self._parked.pop().set_result(None)
-            else:
-                task = asyncio.ensure_future(self._run())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self._go_on()
 
-    async def _run(self) -> None:
-        while True:
-            await self._send_waiting()
-            # Here, and not once the task is over: a text that comes before that would find no lane.
-            self._open -= 1
-            if self._is_closed:
-                return
-            parked = asyncio.get_running_loop().create_future()
-            self._parked.append(parked)
-            await parked
+    def _go_on(self) -> None:
+        """A lane takes the next text that waits, or ends."""
+        waiting = self._urgent or self._normal
+        if not waiting or self._open > self._crowd.allowed:
+            self._close_lane()
+            return
+        groups, index = waiting.popleft()
+        if self._book is None:
+            self._begin(groups, index, groups.messages[index])
+        else:
+            task = asyncio.ensure_future(self._begin_in_slot(self._book, groups, index))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _send_waiting(self) -> None:
-        while self._open <= self._crowd.allowed and (waiting := self._urgent or self._normal):
-            groups, index = waiting.popleft()
-            text = groups.messages[index]
-            if self._book is not None:
-                in_slot = await self._in_slot(self._book, groups, index)
-                if in_slot is None:
-                    continue
-                text = in_slot
-            self._under_way += 1
-            began, under_way = time.monotonic(), self._under_way
-            answer = await self._send(text)
-            groups.put(index, self._learn(answer, began, under_way))
-            self._under_way -= 1
-            if self._crowd.is_to_rest:
-                await asyncio.sleep(REST)
+    def _close_lane(self) -> None:
+        self._open -= 1
+        if not self._open and self._ended and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _begin(self, groups: Groups, index: int, text: Outgoing) -> None:
+        self._under_way += 1
+        began, under_way = time.monotonic(), self._under_way
+        self._send(text, partial(self._go_on_after, groups, index, began, under_way))
+
+    def _go_on_after(
+        self, groups: Groups, index: int, began: float, under_way: int, answer: Answer
+    ) -> None:
+        groups.put(index, self._learn(answer, began, under_way))
+        self._under_way -= 1
+        if self._crowd.is_to_rest:
+            asyncio.get_running_loop().call_later(REST, self._go_on)
+        else:
+            self._go_on()
+
+    async def _begin_in_slot(self, book: Book, groups: Groups, index: int) -> None:
+        text = await self._in_slot(book, groups, index)
+        if text is None:
+            self._go_on()
+        else:
+            self._begin(groups, index, text)
 
     async def _in_slot(self, book: Book, groups: Groups, index: int) -> Outgoing | None:
         """The text, once its slot begins; None where it is answered, or waits for a lane again."""

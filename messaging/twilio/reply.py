@@ -91,8 +91,10 @@ class ReplyReader:
     def end(self) -> Reply | None:
         """The reply if the end of the stream completes it, else None: it was cut short."""
         self.reusable = False
-        if self._reply is None and self.headers_seen and Headers(self._fields).keys().isdisjoint(
-            ("content-length", "transfer-encoding")
+        if (
+            self._reply is None
+            and self.headers_seen
+            and Headers(self._fields).keys().isdisjoint(("content-length", "transfer-encoding"))
         ):
             self._complete()
         return self._reply

@@ -387,7 +387,9 @@ def test_a_connection_that_speaks_before_it_is_asked_is_not_written_to() -> None
             connection = await dial(origin, tls=tls, timeout=PATIENT, progress=progress)
             await until(lambda: not connection.reusable)
             with pytest.raises(Failed) as caught:
-                await connection.exchange(b"GET /", timeout=PATIENT, progress=progress)
+                connection.exchange(
+                    b"GET /", timeout=PATIENT, progress=progress, then=lambda _: None
+                )
             assert caught.value.stage is Stage.CONNECT
 
         asyncio.run(ask())

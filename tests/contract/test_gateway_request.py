@@ -42,7 +42,9 @@ TEXTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
 async def write_both(url: str, given: Settings, form: Form) -> None:
     """Ours first, then the package's own request to the same address with the same form."""
     api = Api(given)
-    await api.create(form, Progress())
+    reply = asyncio.get_running_loop().create_future()
+    api.create(form, Progress(), reply.set_result)
+    await reply
     await api.close()
     http = StagedHttpClient(connect_timeout=3, read_timeout=10, in_flight=1)
     secret = given.twilio_api_secret or given.twilio_auth_token

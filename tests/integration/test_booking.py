@@ -24,6 +24,7 @@ from messaging.twilio.groups import Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.loop_thread import LoopThread
 from messaging.twilio.room import Rooms
+from tests.sending import told
 
 TAKEN = Accepted(sid=Sid("SM" + "0" * 32), status="queued")
 LATE = NotSent(reason="too late", costs_retry=False)
@@ -83,7 +84,7 @@ class Worker:
         self.throttle.breakers.note(Passage(probe="begun"), [Verdict(account=True, sender=True)])
         self.loop = LoopThread("lanes")
         self.booking = Booking(self.slots)
-        self.lanes = Lanes(200, twilio.send, self.booking.slot)
+        self.lanes = Lanes(200, told(twilio.send), self.booking.slot)
         self.rooms = Rooms(lambda: self.lanes.claimable)
         self.booked = self.missed = 0
 
@@ -113,15 +114,10 @@ class Worker:
             pause.wait(grant.wait.total_seconds() if grant else 0.02)
 
     def close(self) -> None:
-        self.loop.wait_for(self._end())
+        self.loop.wait_for(self.lanes.end())
         self.loop.stop()
         self.booking.close()
         self.throttle.close()
-
-    async def _end(self) -> None:
-        self.lanes.close()
-        if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
 
 
 def text() -> Outgoing:

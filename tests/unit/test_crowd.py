@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
@@ -12,6 +13,7 @@ from messaging.twilio.crowd import Crowd
 from messaging.twilio.groups import Groups
 from messaging.twilio.lanes import Lanes
 from messaging.twilio.room import Rooms
+from tests.sending import told
 
 CROWDED = NotSent(
     reason="too many", retry_after=timedelta(seconds=1), costs_retry=False, crowded=True
@@ -106,22 +108,23 @@ class Twilio:
     under_way: int = 0
     refused: int = 0
     busiest: list[int] = field(default_factory=list)
+    tasks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(50, self.send)
 
-    async def send(self, text: Outgoing) -> Answer:
-        self.under_way += 1
-        self.busiest.append(self.under_way)
-        try:
-            if self.under_way > self.most:
-                self.refused += 1
-                return CROWDED
-            for _ in range(3):
-                await asyncio.sleep(0)
-            return TAKEN
-        finally:
-            self.under_way -= 1
+    def send(self, _: Outgoing, then: Callable[[Answer], None]) -> None:
+        self.busiest.append(self.under_way + 1)
+        answer = TAKEN if self.under_way < self.most else CROWDED
+        self.under_way += answer is TAKEN
+        self.tasks.append(asyncio.ensure_future(self.answer(then, answer)))
+
+    async def answer(self, then: Callable[[Answer], None], answer: Answer) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.under_way -= answer is TAKEN
+        self.refused += answer is CROWDED
+        then(answer)
 
 
 def test_lanes_find_out_how_many_twilio_takes() -> None:
@@ -130,13 +133,11 @@ def test_lanes_find_out_how_many_twilio_takes() -> None:
 
     async def story() -> None:
         twilio.lanes.add(Groups([text() for _ in range(2000)]))
-        twilio.lanes.close()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
+        await twilio.lanes.end()
 
     asyncio.run(story())
     assert twilio.lanes.claimable
-    assert 11 == max(twilio.busiest), "those that are refused answer at once"
+    assert 11 == max(twilio.busiest), "those that were refused are not under way"
     assert 2000 == len(twilio.busiest)
     assert twilio.refused < 200
 
@@ -155,15 +156,13 @@ def test_refusals_that_are_seen_late_do_not_narrow_to_nothing() -> None:
             await answered[0 if is_taken else 1].wait()
             return TAKEN if is_taken else CROWDED
 
-        lanes = Lanes(100, send)
+        lanes = Lanes(100, told(send))
         lanes.add(Groups([text() for _ in range(40)]))
         await asyncio.sleep(0)
         answered[0].set()
         await asyncio.sleep(0)
         answered[1].set()
-        lanes.close()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
+        await lanes.end()
         return lanes.claimable
 
     assert (asyncio.run(story()) or 0) > 8

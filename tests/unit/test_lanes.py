@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -15,6 +14,7 @@ from messaging.domain.pacing import Slot
 from messaging.twilio.crowd import REST
 from messaging.twilio.groups import Groups
 from messaging.twilio.lanes import Lanes
+from tests.sending import told
 
 TAKEN = Accepted(sid=Sid("SM" + "0" * 32), status="queued")
 CROWDED = NotSent(
@@ -48,7 +48,7 @@ def test_a_text_that_comes_as_the_last_lane_ends_is_sent() -> None:
                 asyncio.get_running_loop().call_soon(lanes.add, second)
             return TAKEN
 
-        lanes = Lanes(1, send)
+        lanes = Lanes(1, told(send))
         lanes.add(groups("first"))
         async with asyncio.timeout(10):
             while len(sent) < 2:
@@ -68,25 +68,13 @@ def test_texts_that_wait_go_out_in_the_order_in_which_they_came_urgent_ones_firs
             await asyncio.sleep(0)
             return TAKEN
 
-        lanes = Lanes(1, send)
+        lanes = Lanes(1, told(send))
         lanes.add(normal)
         lanes.add(urgent)
-        lanes.close()
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+        await lanes.end()
 
     asyncio.run(story())
-    assert ["4", "5", "1", "2", "3"] == sent
-
-
-def run(story: Coroutine[object, object, None]) -> None:
-    """The story, and all that goes on after it."""
-
-    async def until_all_is_done() -> None:
-        await story
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
-
-    asyncio.run(until_all_is_done())
+    assert ["1", "4", "5", "2", "3"] == sent, "the first has the lane when the urgent ones come"
 
 
 def answers(texts: Groups) -> list[Answer]:
@@ -122,11 +110,11 @@ def test_a_slot_is_asked_for_once_there_is_a_lane() -> None:
             done += 1
             return TAKEN
 
-        lanes = Lanes(2, send, throttle.slot)
+        lanes = Lanes(2, told(send), throttle.slot)
         lanes.add(groups("1", "2", "3", "4"))
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     assert (4, 2) == (len(throttle.asked), max(unanswered))
 
 
@@ -142,11 +130,11 @@ def test_a_text_is_sent_in_its_slot_and_counts_its_units() -> None:
             assert text.late_wait == timedelta(seconds=1)
             return TAKEN
 
-        lanes = Lanes(2, send, throttle.slot)
+        lanes = Lanes(2, told(send), throttle.slot)
         lanes.add(long)
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     assert [(3, True)] == throttle.asked
     ((began, write_before),) = sent
     assert began >= start
@@ -163,11 +151,11 @@ def test_a_text_that_is_too_late_for_its_slot_takes_another_one() -> None:
             sent.append(text.body)
             return TAKEN
 
-        lanes = Lanes(2, send, throttle.slot)
+        lanes = Lanes(2, told(send), throttle.slot)
         lanes.add(one)
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     assert (["one"], 4, [TAKEN]) == (sent, len(throttle.asked), answers(one))
 
 
@@ -179,11 +167,11 @@ def test_a_text_for_which_there_is_no_slot_was_not_sent_and_is_tried_again_soon(
         async def send(text: Outgoing) -> Answer:
             return TAKEN
 
-        lanes = Lanes(1, send, throttle.slot)
+        lanes = Lanes(1, told(send), throttle.slot)
         lanes.add(one)
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     late, taken = answers(one)
     assert isinstance(late, NotSent)
     assert (False, timedelta(seconds=1)) == (late.costs_retry, late.retry_after)
@@ -200,11 +188,11 @@ def test_after_a_single_request_was_refused_those_that_wait_for_slots_rest_as_we
             sent.append(time.monotonic())
             return CROWDED
 
-        lanes = Lanes(10, send, throttle.slot)
+        lanes = Lanes(10, told(send), throttle.slot)
         lanes.add(texts)
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     assert 3 == len(answers(texts))
     assert [] == [gap for gap in (b - a for a, b in pairwise(sent)) if gap < REST - 0.01]
 
@@ -230,37 +218,51 @@ def test_a_lane_that_is_too_many_when_its_slot_comes_sends_nothing_and_loses_not
             under_way -= 1
             return TAKEN
 
-        lanes = Lanes(10, send, throttle.slot)
+        lanes = Lanes(10, told(send), throttle.slot)
         lanes.add(texts)
-        lanes.close()
+        await lanes.end()
 
-    run(story())
+    asyncio.run(story())
     assert 30 == len(found := answers(texts))
     assert refused == found.count(CROWDED)
     assert 2 == busiest
     assert refused < 8, "of the seven that wait for their slots, none is sent"
 
 
-def test_a_lane_without_texts_is_parked_and_used_again_and_ends_with_the_others() -> None:
-    lanes_used: list[asyncio.Task[object] | None] = []
+def test_lanes_without_texts_end_and_others_are_opened_for_those_that_come_later() -> None:
+    sent: list[str] = []
 
-    async def story() -> int:
-        async def send(_: Outgoing) -> Answer:
-            lanes_used.append(asyncio.current_task())
+    async def story() -> None:
+        async def send(text: Outgoing) -> Answer:
+            sent.append(text.body)
             await asyncio.sleep(0)
             return TAKEN
 
-        lanes = Lanes(10, send)
-        async with asyncio.timeout(10):
-            for texts in (groups("1", "2"), groups("3"), groups("4", "5")):
-                lanes.add(texts)
-                # Each is sent within a turn or two of the loop, and its lane is parked then.
-                for _ in range(10):
-                    await asyncio.sleep(0)
-            parked = len(asyncio.all_tasks()) - 1
-            lanes.close()
-            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-        return parked
+        lanes = Lanes(2, told(send))
+        await lanes.end()
+        for texts in (groups("1", "2", "3"), groups("4"), groups("5", "6")):
+            lanes.add(texts)
+            await lanes.end()
+            assert len(texts.messages) == len(answers(texts))
 
-    assert 2 == asyncio.run(story())
-    assert (5, 2) == (len(lanes_used), len(set(lanes_used)))
+    asyncio.run(story())
+    assert ["1", "2", "3", "4", "5", "6"] == sent
+
+
+def test_the_end_comes_once_those_under_way_have_their_answers() -> None:
+    texts = groups("1", "2")
+    answer = []
+
+    async def story() -> None:
+        lanes = Lanes(2, lambda _, then: answer.append(then))
+        lanes.add(texts)
+        end = asyncio.ensure_future(lanes.end())
+        answer[0](TAKEN)
+        await asyncio.sleep(0)
+        assert not end.done()
+        answer[1](TAKEN)
+        async with asyncio.timeout(10):
+            await end
+
+    asyncio.run(story())
+    assert [TAKEN, TAKEN] == answers(texts)
