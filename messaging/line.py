@@ -1,6 +1,7 @@
 """The line from the bridge to the workers: how much room there is in it, and putting chunks on."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TypeAlias
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 
 TASK = "messaging.deliver"
-Packed: TypeAlias = Sequence[tuple[str, int] | tuple[str, int, int]]
-"""A chunk as a Celery message carries it: job ids and entry numbers, nothing personal; and the
-segments of a text that has several, where the rate limits count them."""
+Packed: TypeAlias = tuple[str, list[int], list[int] | None]
+"""A chunk as a Celery message carries it, nothing personal: the job ids in hexadecimal digits, one
+after the other, the entry numbers, and the segments, where any text has several that count."""
+DIGITS = 32
+"""Of a job id."""
 
 
 class Line:
@@ -63,17 +66,19 @@ def described(lane: Lane, chunk: Sequence[Hint]) -> str:
 
 def packed(chunk: Sequence[Hint]) -> Packed:
     """A chunk as it goes into a Celery message."""
-    return [
-        (str(hint.job_id), hint.msg_id)
-        if hint.segments == 1
-        else (str(hint.job_id), hint.msg_id, hint.segments)
-        for hint in chunk
-    ]
+    segments = [hint.segments for hint in chunk]
+    return (
+        "".join([hint.job_id.hex for hint in chunk]),
+        [hint.msg_id for hint in chunk],
+        None if segments.count(1) == len(segments) else segments,
+    )
 
 
 def unpacked(hints: Packed) -> list[Hint]:
     """A chunk as it comes out of a Celery message."""
+    ids, entries, segments = hints
+    starts = range(0, len(ids), DIGITS)
     return [
-        Hint(job_id=JobId(UUID(job_id)), msg_id=msg_id, segments=segments[0] if segments else 1)
-        for job_id, msg_id, *segments in hints
+        Hint(job_id=JobId(UUID(ids[start : start + DIGITS])), msg_id=entry, segments=counted)
+        for start, entry, counted in zip(starts, entries, segments or repeat(1), strict=False)
     ]

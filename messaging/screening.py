@@ -6,7 +6,7 @@ apart ends its worker, and one that it can is printed whole.
 
 import re
 from binascii import Error as NoBase64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from math import isfinite
@@ -18,10 +18,10 @@ from kombu.message import Message
 from kombu.transport import redis, virtual
 
 from messaging.domain.job import Lane
-from messaging.line import TASK
+from messaging.line import DIGITS, TASK
 
 LONGEST_BODY = 4_000_000
-"""Bytes; a chunk takes about fifty a message."""
+"""Bytes; a chunk takes about forty a message."""
 _LONGEST_HEADER = 10_000
 _MOST_SEGMENTS = 100
 """More than a text of 1,600 characters takes."""
@@ -29,8 +29,7 @@ _LARGEST_NUMBER = 2**63 - 1
 """Of a queue entry, as Postgres counts them."""
 _LONGEST_RUN = 3600.0
 """Seconds; beat's own runs last some dozens."""
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""A job's. A UUID that is made of each text costs seven times as much."""
+_IDS = re.compile(r"[0-9a-f]*")
 _SOON = timedelta(minutes=1)
 """A task is tried again within seconds."""
 _LANES = frozenset(lane.value for lane in Lane)
@@ -84,7 +83,7 @@ def _are_plain(headers: Mapping[str, Any], now: datetime) -> bool:
 def _is_asked(task: str, content: object) -> bool:
     match content:
         case [[lane, hints], {**named}, {**more}] if task == TASK:
-            are_ours = _is_lane(lane) and isinstance(hints, list) and all(map(_is_hint, hints))
+            are_ours = _is_lane(lane) and _are_hints(hints)
         case [[lane], {**named}, {**more}] if task == "messaging.bridge":
             are_ours = _is_lane(lane) and named.keys() <= {"lasting"}
         case [[], {**named}, {**more}]:
@@ -95,16 +94,32 @@ def _is_asked(task: str, content: object) -> bool:
     return are_ours and times and not any(more.values()) and not (task == TASK and named)
 
 
-def _is_hint(hint: object) -> bool:
-    match hint:
-        case [str() as job, number]:
-            segments: object = 1
-        case [str() as job, number, segments]:
-            pass
-        case _:
-            return False
-    is_counted = _is_whole(number, _LARGEST_NUMBER) and _is_whole(segments, _MOST_SEGMENTS)
-    return is_counted and segments != 0 and _ID.fullmatch(job) is not None
+def _are_hints(hints: object) -> bool:
+    match hints:
+        case [str() as ids, [*entries], segments]:
+            jobs, left = divmod(len(ids), DIGITS)
+            are_numbered = len(entries) == jobs and _are_whole(entries, _LARGEST_NUMBER)
+            return (
+                not left
+                and _IDS.fullmatch(ids) is not None
+                and are_numbered
+                and _are_segments(segments, jobs)
+            )
+    return False
+
+
+def _are_segments(segments: object, jobs: int) -> bool:
+    match segments:
+        case None:
+            return True
+        case [*counted]:
+            return len(counted) == jobs and 0 not in counted and _are_whole(counted, _MOST_SEGMENTS)
+    return False
+
+
+def _are_whole(numbers: Sequence[Any], most: int) -> bool:
+    are_numbers = {int}.issuperset(map(type, numbers))
+    return are_numbers and min(numbers, default=0) >= 0 and max(numbers, default=0) <= most
 
 
 def _is_lane(lane: object) -> bool:

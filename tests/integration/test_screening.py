@@ -16,7 +16,9 @@ from messaging.local.process import wait_until
 
 SECRET = "+14155550123 hush"
 QUEUE = "deliver.normal"
-ID = str(uuid4())
+ID = uuid4().hex
+NONE: list[object] = ["", [], None]
+"""No hints."""
 PLAIN: dict[str, object] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
@@ -66,7 +68,7 @@ def deliver(*args: object, **more: object) -> list[object]:
     return [list(args), more, PLAIN]
 
 
-GOOD = message(deliver("normal", []))
+GOOD = message(deliver("normal", NONE))
 NO_MESSAGES: Mapping[str, str | bytes] = {
     "a text": SECRET,
     "bytes": b"\xff\xfe",
@@ -104,37 +106,49 @@ NOT_ASKED = {
     "an object": message({"a": SECRET}),
     "a number": message(7),
     "nothing": message([]),
-    "two parts": message([["normal", []], {}]),
-    "an unknown lane": message(deliver(SECRET, [])),
-    "no lane": message(deliver({"a": SECRET}, [])),
+    "two parts": message([["normal", NONE], {}]),
+    "an unknown lane": message(deliver(SECRET, NONE)),
+    "no lane": message(deliver({"a": SECRET}, NONE)),
     "a text of hints": message(deliver("normal", SECRET)),
     "no hints": message(deliver("normal", None)),
-    "a hint that is none": message(deliver("normal", [{"a": SECRET}])),
-    "an id that is none": message(deliver("normal", [[SECRET, 1]])),
-    "an entry that is none": message(deliver("normal", [[ID, SECRET]])),
-    "an entry beyond Postgres": message(deliver("normal", [[ID, 10**40]])),
-    "segments that are none": message(deliver("normal", [[ID, 1, SECRET]])),
-    "segments without end": message(deliver("normal", [[ID, 1, 10**12]])),
-    "segments below zero": message(deliver("normal", [[ID, 1, -5]])),
-    "true segments": message(deliver("normal", [[ID, 1, True]])),
-    "a long hint": message(deliver("normal", [[ID, 1, 1, 1]])),
-    "more words": message(deliver("normal", [], SECRET)),
-    "named words": message(deliver("normal", [], more=SECRET)),
-    "what comes then": message([["normal", []], {}, PLAIN | {"chain": [{"task": SECRET}]}]),
-    "whom to call": message([["normal", []], {}, PLAIN | {"callbacks": [{"task": SECRET}]}]),
-    "a time that is none": message(deliver("normal", []), headers={"eta": SECRET}),
+    "hints in a list": message(deliver("normal", [{"a": SECRET}])),
+    "hints in an object": message(deliver("normal", {"a": SECRET})),
+    "hints one by one": message(deliver("normal", [[ID, 1]])),
+    "ids that are none": message(deliver("normal", ["z" * 32, [1], None])),
+    "ids in a list": message(deliver("normal", [[ID], [1], None])),
+    "an id too short": message(deliver("normal", [ID[:-1], [1], None])),
+    "an id too many": message(deliver("normal", [ID * 2, [1], None])),
+    "entries that are none": message(deliver("normal", [ID, SECRET, None])),
+    "an entry that is none": message(deliver("normal", [ID, [SECRET], None])),
+    "an entry that is true": message(deliver("normal", [ID, [True], None])),
+    "an entry below zero": message(deliver("normal", [ID, [-1], None])),
+    "an entry beyond Postgres": message(deliver("normal", [ID, [10**40], None])),
+    "an entry too many": message(deliver("normal", [ID, [1, 2], None])),
+    "segments that are none": message(deliver("normal", [ID, [1], SECRET])),
+    "segments of a text": message(deliver("normal", [ID, [1], [SECRET]])),
+    "segments without end": message(deliver("normal", [ID, [1], [10**12]])),
+    "segments below zero": message(deliver("normal", [ID, [1], [-5]])),
+    "no segments": message(deliver("normal", [ID, [1], [0]])),
+    "true segments": message(deliver("normal", [ID, [1], [True]])),
+    "segments too many": message(deliver("normal", [ID, [1], [1, 1]])),
+    "long hints": message(deliver("normal", [ID, [1], None, None])),
+    "more words": message(deliver("normal", NONE, SECRET)),
+    "named words": message(deliver("normal", NONE, more=SECRET)),
+    "what comes then": message([["normal", NONE], {}, PLAIN | {"chain": [{"task": SECRET}]}]),
+    "whom to call": message([["normal", NONE], {}, PLAIN | {"callbacks": [{"task": SECRET}]}]),
+    "a time that is none": message(deliver("normal", NONE), headers={"eta": SECRET}),
     "a time far off": message(
-        deliver("normal", []), headers={"eta": "9999-12-31T00:00:00+00:00", "retries": 1}
+        deliver("normal", NONE), headers={"eta": "9999-12-31T00:00:00+00:00", "retries": 1}
     ),
-    "an end that is none": message(deliver("normal", []), headers={"expires": SECRET}),
-    "retries that are none": message(deliver("normal", []), headers={"retries": SECRET}),
-    "retries without end": message(deliver("normal", []), headers={"retries": 10**9}),
-    "limits": message(deliver("normal", []), headers={"timelimit": [SECRET, SECRET]}),
-    "another name": message(deliver("normal", []), headers={"shadow": SECRET}),
-    "stamps": message(deliver("normal", []), headers={"stamped_headers": [SECRET]}),
-    "a long id": message(deliver("normal", []), headers={"id": "a" * 100_000}),
-    "a long header": message(deliver("normal", []), headers={"argsrepr": "a" * 100_000}),
-    "no id": message(deliver("normal", []), headers={"id": None}),
+    "an end that is none": message(deliver("normal", NONE), headers={"expires": SECRET}),
+    "retries that are none": message(deliver("normal", NONE), headers={"retries": SECRET}),
+    "retries without end": message(deliver("normal", NONE), headers={"retries": 10**9}),
+    "limits": message(deliver("normal", NONE), headers={"timelimit": [SECRET, SECRET]}),
+    "another name": message(deliver("normal", NONE), headers={"shadow": SECRET}),
+    "stamps": message(deliver("normal", NONE), headers={"stamped_headers": [SECRET]}),
+    "a long id": message(deliver("normal", NONE), headers={"id": "a" * 100_000}),
+    "a long header": message(deliver("normal", NONE), headers={"argsrepr": "a" * 100_000}),
+    "no id": message(deliver("normal", NONE), headers={"id": None}),
     "a run without end": message([["normal"], {"lasting": 1e9}, {}], task="messaging.bridge"),
     "a run to infinity": message(b'[[],{"lasting":Infinity},{}]', task="messaging.promote"),
     "a run that is none": message([[], {"every": SECRET}, {}], task="messaging.promote"),
