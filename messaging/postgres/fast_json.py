@@ -11,8 +11,14 @@ def rows_as_jsonb(rows: object) -> Jsonb:
     return Jsonb(rows, dumps=_dumped)
 
 
-def _dumped(rows: object) -> str | bytes:
+def dumped(value: object) -> str:
+    """The same as text, for an array."""
+    written = _dumped(value)
+    return written if isinstance(written, str) else written.decode()
+
+
+def _dumped(value: object) -> str | bytes:
     try:
-        return orjson.dumps(rows)
+        return orjson.dumps(value)
     except TypeError:
-        return json.dumps(rows)
+        return json.dumps(value)

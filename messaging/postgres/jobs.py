@@ -1,6 +1,6 @@
 """Jobs: one function for each named query of `sql/jobs.sql`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,13 +15,10 @@ from messaging.domain.outcome import Outcome
 from messaging.postgres import arrays
 from messaging.postgres.caps import given
 from messaging.postgres.claims import Standings, claims
-from messaging.postgres.fast_json import rows_as_jsonb
+from messaging.postgres.fast_json import dumped, rows_as_jsonb
 from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
-_ELSE = ("due_in", "retry_count", "doubt_resends", "error_code", "error_details")
-_NOTHING_ELSE = (None,) * len(_ELSE)
-"""What most outcomes say of these."""
 _STATUSES = {status.value: status for status in Status}
 
 
@@ -41,33 +38,15 @@ class Settling:
         """The jobs that it is about."""
         return {outcome.job_id for outcome in self.outcomes}
 
-    def rows(self) -> list[dict[str, object]]:
-        """As `messaging.settle` takes them. What is in doubt keeps its entry."""
-        return [self._row(outcome) for outcome in self.outcomes]
-
-    def _row(self, outcome: Outcome) -> dict[str, object]:
-        """Written out, because `asdict` takes twenty times as long, for every text. What is not
-        there is null."""
-        kept = outcome.status is Status.IN_DOUBT
-        row: dict[str, object] = {
-            "job_id": outcome.job_id.hex,
-            "attempt": outcome.attempt,
-            "status": outcome.status,
-            "twilio_sid": outcome.twilio_sid,
-            "delivery_status": outcome.delivery_status,
-            "segments": outcome.segments,
-            "handed_over": outcome.handed_over,
-            "kind": outcome.kind,
-            "details": {**outcome.details, "rules": self.rules} if self.rules else outcome.details,
-            "queue": self.queue,
-            "msg_id": None if kept else self.entries.get(outcome.job_id),
-        }
-        due_in = outcome.due_in.total_seconds() if outcome.due_in is not None else None
-        counts = (due_in, outcome.retry_count, outcome.doubt_resends)
-        error = (outcome.error_code, outcome.error_details)
-        if (*counts, *error) != _NOTHING_ELSE:
-            row |= zip(_ELSE, (*counts, *error), strict=True)
-        return row
+    def rows(self) -> Iterator[tuple[Outcome, str, str | None, int | None]]:
+        """Each outcome with its details as JSON, the queue, and its entry there. What is in doubt
+        keeps its entry."""
+        rules = {"rules": self.rules} if self.rules else {}
+        for outcome in self.outcomes:
+            details = dumped({**outcome.details, **rules, "status": outcome.status})
+            kept = outcome.status is Status.IN_DOUBT
+            entry = None if kept else self.entries.get(outcome.job_id)
+            yield outcome, details, self.queue, entry
 
 
 def claim(
@@ -141,10 +120,10 @@ def standing(
     }
 
 
-def lock(conn: Postgres, ids: Iterable[JobId]) -> set[JobId]:
-    """Locks jobs that nobody else has locked, until the end of the transaction; which these are."""
-    rows = conn.execute(query("jobs", "lock"), {"ids": arrays.ids(ids)}).fetchall()
-    return {JobId(id) for (id,) in rows}
+def be_hasty(conn: Postgres, longest: timedelta) -> None:
+    """Until the end of the transaction, waits for no lock longer than this."""
+    milliseconds = f"{longest.total_seconds() * 1000:.0f}"
+    conn.execute(query("jobs", "be_hasty"), {"longest": milliseconds})
 
 
 def settle(
@@ -161,13 +140,53 @@ def settle(
 def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
     """The same for several at once, no two of which may be about one job."""
     rows = [row for settling in settlings for row in settling.rows()]
-    answer = conn.execute(query("jobs", "settle"), {"outcomes": rows_as_jsonb(rows)})
+    if not rows:
+        return set()
+    outcomes, details, queues, entries = zip(*rows, strict=True)
+    values = {
+        **_columns(outcomes),
+        "details": arrays.texts(details),
+        "queues": arrays.optional(queues),
+        "msg_ids": arrays.optional_numbers(entries),
+    }
+    answer = conn.execute(query("jobs", "settle"), values)
     settled = {JobId(id) for (id,) in answer.fetchall()}
-    unsent = [row for row in rows if row["status"] not in (Status.SENT, Status.IN_DOUBT)]
+    unsent = [one for one in outcomes if one.status not in (Status.SENT, Status.IN_DOUBT)]
     if unsent:
         # What did not go out does not count against the caps.
-        conn.execute(query("guards", "give_back"), {"outcomes": rows_as_jsonb(unsent)})
+        rows_of = [
+            {
+                "job_id": one.job_id.hex,
+                "attempt": one.attempt,
+                "kind": one.kind,
+                "details": one.details,
+            }
+            for one in unsent
+        ]
+        conn.execute(query("guards", "give_back"), {"outcomes": rows_as_jsonb(rows_of)})
     return settled
+
+
+def _columns(outcomes: Sequence[Outcome]) -> dict[str, str | None]:
+    """As `messaging.settle` takes them; most outcomes say nothing in the last ones."""
+    handed_over = [one.handed_over for one in outcomes]
+    errors = [one.error_details for one in outcomes]
+    waits = [None if one.due_in is None else one.due_in.total_seconds() for one in outcomes]
+    return {
+        "job_ids": arrays.ids([one.job_id for one in outcomes]),
+        "attempts": arrays.numbers([one.attempt for one in outcomes]),
+        "statuses": arrays.texts([one.status for one in outcomes]),
+        "kinds": arrays.texts([one.kind for one in outcomes]),
+        "twilio_sids": arrays.optional([one.twilio_sid for one in outcomes]),
+        "delivery_statuses": arrays.optional([one.delivery_status for one in outcomes]),
+        "segments": arrays.optional_numbers([one.segments for one in outcomes]),
+        "handed_over": arrays.optional_numbers([int(one) or None for one in handed_over]),
+        "due_in": arrays.optional_numbers(waits),
+        "retry_counts": arrays.optional_numbers([one.retry_count for one in outcomes]),
+        "doubt_resends": arrays.optional_numbers([one.doubt_resends for one in outcomes]),
+        "error_codes": arrays.optional_numbers([one.error_code for one in outcomes]),
+        "error_details": arrays.optional([None if it is None else dumped(it) for it in errors]),
+    }
 
 
 def has_due(conn: Postgres, within: timedelta) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import compress
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from messaging import events
 from messaging.company import Apart
@@ -20,6 +20,8 @@ from messaging.steps.insisting import insist
 _LONGEST = timedelta(minutes=10)
 """How long an answer is kept while Postgres is away. Much longer than the send lease: an answer
 with a SID still counts when its job is in doubt already, and spares Twilio's list a question."""
+_HELD = timedelta(milliseconds=200)
+"""How long several wait together for a row that somebody holds."""
 
 
 def settle(
@@ -56,7 +58,8 @@ def _write(rt: Runtime, settling: Settling) -> set[JobId]:
 
 
 def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | Apart]:
-    """One statement for those of whose rows nobody holds any: others must not wait for that."""
+    """One statement for all, unless somebody holds a row of theirs: the others must not wait for
+    that."""
     if len(group) == 1:
         return [_alone(rt, group[0])]
     ids = [settling.ids for settling in group]
@@ -65,14 +68,15 @@ def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | A
         raise Apart  # two attempts of one job: one after the other
     try:
         with rt.db.connection() as conn:
-            free = jobs.lock(conn, wanted)
-            able = [mine <= free for mine in ids]
-            settled = jobs.settle_all(conn, compress(group, able))
+            jobs.be_hasty(conn, _HELD)
+            settled = jobs.settle_all(conn, group)
+    except LockNotAvailable as error:
+        raise Apart from error
     except AWAY:
         raise
     except psycopg.Error as error:
         raise Apart from error  # one of them cannot be stored
-    return [settled & mine if is_able else Apart() for mine, is_able in zip(ids, able, strict=True)]
+    return [settled & mine for mine in ids]
 
 
 def _alone(rt: Runtime, settling: Settling) -> set[JobId]:

@@ -46,3 +46,15 @@ def test_whole_numbers_arrive_as_they_are(db: Database) -> None:
     assert [-100, 0, 2147483647] == one(
         db, "select %s::int[]", arrays.numbers([-100, 0, 2**31 - 1])
     )
+
+
+@pytest.mark.parametrize("values", [[1, None, -2.5, 1e300], [0], [None, None]])
+def test_nulls_among_numbers_stay_null(db: Database, values: list[float | None]) -> None:
+    expected = None if values == [None, None] else values
+    assert expected == one(db, "select %s::float8[]", arrays.optional_numbers(values))
+
+
+@pytest.mark.parametrize("values", [["\0"], ["a", "b\0c"], ["\0", "\0\0"]])
+def test_a_text_with_a_nul_is_refused(values: list[str]) -> None:
+    with pytest.raises(psycopg.DataError, match="NUL"):
+        arrays.texts(values)

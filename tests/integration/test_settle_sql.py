@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Sid, Status
@@ -268,3 +270,39 @@ def test_a_strangers_entries_do_not_stop_the_search_for_missing_ones(db: Databas
         db.execute("select pgmq.send('sms_queue', %s::jsonb)", [stranger])
     assert 1 == jobs.restore_entries(db, timedelta(0))
     assert {"job_id": str(lost)} == entries(db)[-1]
+
+
+def test_a_worker_of_the_version_before_settles_as_it_did(db: Database) -> None:
+    hint = claimed(db)
+    outcome = {
+        "job_id": str(hint.job_id),
+        "attempt": 1,
+        "status": "sent",
+        "twilio_sid": SID,
+        "delivery_status": "queued",
+        "segments": 2,
+        "handed_over": False,
+        "kind": "settled",
+        "details": {"answer": "accepted"},
+        "queue": QUEUE,
+        "msg_id": hint.msg_id,
+    }
+    assert hint.job_id == one(db, "select messaging.settle(%s)", Jsonb([outcome]))
+    job = row(db, hint.job_id)
+    assert ("sent", SID, "queued") == (job.status, job.twilio_sid, job.delivery_status)
+    assert ["settled"] == kinds(db, hint.job_id)
+    details = one(db, "select details from messaging.message_events")
+    assert {"answer": "accepted", "status": "sent"} == details
+    assert [] == entries(db)
+
+
+def test_what_postgres_cannot_store_is_refused_and_shifts_nothing(db: Database) -> None:
+    hints = [claimed(db), claimed(db)]
+    sids = [Sid(f"SM{number:032}") for number in (1, 2)]
+    outcomes = [
+        replace(SENT, job_id=hint.job_id, twilio_sid=sid, delivery_status=status)
+        for hint, sid, status in zip(hints, sids, ["que\0ued", "queued"], strict=True)
+    ]
+    with pytest.raises(psycopg.DataError, match="NUL"):
+        jobs.settle(db, outcomes, QUEUE, hints)
+    assert ["processing"] * 2 == [row(db, hint.job_id).status for hint in hints]

@@ -131,29 +131,33 @@ def a_request_that_arrives_late(story: Story) -> None:
     story.arrive()
 
 
+SETTLE = (
+    "messaging.settle(uuid[], integer[], text[], text[], text[], text[], integer[], text[], text[],"
+    " bigint[], boolean[], double precision[], integer[], integer[], integer[], text[])"
+)
 BROKEN = {
     "a settle that does not ask for its attempt": Broken(
-        where="messaging.settle(jsonb)",
+        where=SETTLE,
         old="and j.attempt = g.attempt",
         story=a_stale_answer,
         found="nothing is written about an attempt",
     ),
     "a settle that does not ask for the status": Broken(
-        where="messaging.settle(jsonb)",
+        where=SETTLE,
         old="j.status = 'processing'\n",
         new="true\n",
         story=an_answer_that_is_settled_twice,
         found="an attempt ended twice",
     ),
     "a settle that gives no entry to what is sent again": Broken(
-        where="messaging.settle(jsonb)",
+        where=SETTLE,
         old="status = 'pending' and",
         new="false and",
         story=a_doubt_that_ends_unsent,
         found="pending jobs have no entry",
     ),
     "a settle that forgets a wish to cancel": Broken(
-        where="messaging.settle(jsonb)",
+        where=SETTLE,
         old="when j.recall = 'cancel' and g.status in ('pending', 'retrying') then 'canceled'",
         story=a_cancel_in_doubt,
         found="though a caller wants it canceled",

@@ -202,16 +202,33 @@ select id, 'refused', jsonb_build_object('reason', %(reason)s::text)
 from refused
 returning job_id
 
--- name: lock
--- Locks those of these jobs that nobody else has locked, until the end of the transaction.
-select id
-from messaging.lock_free(%(ids)s::uuid[]) as id
+-- name: be_hasty
+-- Until the end of the transaction, waits for no lock longer than this.
+select set_config('lock_timeout', %(longest)s, true)
 
 -- name: settle
 -- Writes what attempts came to. A job that is missing from the answer was settled by somebody
 -- who knew better.
 select settled
-from messaging.settle(%(outcomes)s) as settled
+from
+  messaging.settle(
+    %(job_ids)s,
+    %(attempts)s,
+    %(statuses)s,
+    %(kinds)s,
+    %(twilio_sids)s,
+    %(delivery_statuses)s,
+    %(segments)s,
+    %(details)s,
+    %(queues)s,
+    %(msg_ids)s,
+    %(handed_over)s,
+    %(due_in)s,
+    %(retry_counts)s,
+    %(doubt_resends)s,
+    %(error_codes)s,
+    %(error_details)s
+  ) as settled
 
 -- name: has_due
 -- Whether `promote`, `expire` or `hurry` would find anything to do.
