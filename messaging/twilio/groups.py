@@ -8,7 +8,7 @@ from messaging.domain.answers import Answer, InDoubt, Outgoing
 
 Answered = tuple[Outgoing, Answer]
 
-_COMPANY = 0.005
+_COMPANY = 0.01
 """Seconds that an answer waits for others of its texts: each group costs its reader a commit."""
 _LOOK_AROUND = 1.0
 """Seconds after which a waiting reader makes sure that the loop's thread still lives."""
