@@ -119,10 +119,10 @@ def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
     return sum(1 for _ in takewhile(lambda hint: hint.job_id not in ours, reversed(hints)))
 
 
-def _count(outcomes: Sequence[Outcome], done: set[JobId]) -> list[str]:
-    if len(done) < len(outcomes):
-        events.answer_late(jobs=len(outcomes) - len(done))
-        outcomes = [outcome for outcome in outcomes if outcome.job_id in done]
+def _count(outcomes: Sequence[Outcome], unsettled: set[JobId]) -> list[str]:
+    if unsettled:
+        events.answer_late(jobs=len(unsettled))
+        outcomes = [outcome for outcome in outcomes if outcome.job_id not in unsettled]
     return [outcome.status.value for outcome in outcomes]
 
 

@@ -128,8 +128,8 @@ begin
       ),
       done.ids
     );
+    return query select unnest(settle.job_ids) except select unnest(done.ids);
   end if;
-  return query select unnest(done.ids);
 end
 $$;
 comment on function messaging.settle(
@@ -137,12 +137,18 @@ comment on function messaging.settle(
   boolean[], double precision[], integer[], integer[], integer[], text[]
 ) is
   'Writes what attempts came to: an array for each column, null for a column that no outcome has; '
-  'details and errors are JSON. Returns the jobs that were settled.';
+  'details and errors are JSON. Returns the jobs that were not settled: somebody knew better.';
 
 -- For workers of the version before, which run on while this is applied.
 create or replace function messaging.settle(outcomes jsonb) returns setof uuid
 language sql
 as $$
+with given as (
+  select * from jsonb_populate_recordset(null::messaging.outcome, outcomes)
+)
+select job_id
+from given
+except
 select messaging.settle(
   array_agg(job_id),
   array_agg(attempt),
@@ -161,7 +167,7 @@ select messaging.settle(
   array_agg(error_code),
   array_agg(error_details::text)
 )
-from jsonb_populate_recordset(null::messaging.outcome, outcomes)
+from given
 $$;
 
 revoke all on function messaging.settle(

@@ -134,11 +134,13 @@ def settle(
     Returns the jobs that were settled; a missing one was settled by somebody who knew better.
     """
     entries = {hint.job_id: hint.msg_id for hint in hints}
-    return settle_all(conn, [Settling(outcomes=outcomes, queue=queue, entries=entries)])
+    settling = Settling(outcomes=outcomes, queue=queue, entries=entries)
+    return settling.ids - settle_all(conn, [settling])
 
 
 def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
-    """The same for several at once, no two of which may be about one job."""
+    """The same for several at once, no two of which may be about one job; returns the jobs that
+    were not settled."""
     rows = [row for settling in settlings for row in settling.rows()]
     if not rows:
         return set()
@@ -150,7 +152,7 @@ def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
         "msg_ids": arrays.optional_numbers(entries),
     }
     answer = conn.execute(query("jobs", "settle"), values)
-    settled = {JobId(id) for (id,) in answer.fetchall()}
+    unsettled = {JobId(id) for (id,) in answer.fetchall()}
     unsent = [one for one in outcomes if one.status not in (Status.SENT, Status.IN_DOUBT)]
     if unsent:
         # What did not go out does not count against the caps.
@@ -164,7 +166,7 @@ def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
             for one in unsent
         ]
         conn.execute(query("guards", "give_back"), {"outcomes": rows_as_jsonb(rows_of)})
-    return settled
+    return unsettled
 
 
 def _columns(outcomes: Sequence[Outcome]) -> dict[str, str | None]:

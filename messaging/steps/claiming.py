@@ -29,6 +29,8 @@ def claim(
 def _together(
     rt: Runtime, group: Sequence[Sequence[JobId]]
 ) -> Sequence[tuple[Sequence[Claim], float]]:
+    if len(group) == 1:
+        return [_alone(rt, group[0])]
     # A job that two callers want is the first one's.
     callers = {id: caller for caller, ids in reversed(list(enumerate(group))) for id in ids}
     claims, write_before = _alone(rt, list(callers))

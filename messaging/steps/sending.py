@@ -41,15 +41,16 @@ def send_claims(
     own deadline, which Twilio is told. Urgent ones go before others that wait for room in the
     gateway. `passage` is that of their grant.
     """
-    by_job = {claim.id: claim for claim in claims}
     claimed_at = write_before - rt.settings.send_deadline
     texts = [
-        _outgoing(claim, claimed_at, write_before, units.get(claim.id, 1), passage)
+        _outgoing(claim, claimed_at, write_before, units.get(claim.id, 1) if units else 1, passage)
         for claim in claims
     ]
+    # By the texts themselves: a UUID as a key is hashed by Python.
+    claim_of = {id(text): claim for text, claim in zip(texts, claims, strict=True)}
     with rt.brake.watched():
         for answers in rt.twilio.send(texts, urgent=urgent):
-            yield [_attempt(rt, by_job[message.job_id], answer) for message, answer in answers]
+            yield [_attempt(rt, claim_of[id(text)], answer) for text, answer in answers]
 
 
 def announce(attempts: Sequence[Attempt]) -> None:

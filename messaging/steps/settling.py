@@ -33,7 +33,7 @@ def settle(
 ) -> set[JobId]:
     """Writes what attempts came to, in one statement with whoever settles at the same time.
 
-    Returns the jobs that were settled. `entries` are the numbers of their entries in the queue,
+    Returns the jobs that were not settled. `entries` are the numbers of their entries in the queue,
     `rules` the key of the rulebook that they were judged by.
 
     While Postgres is away it tries again, until this process is to stop. Where it refuses a
@@ -50,7 +50,7 @@ def settle(
                 id for outcome in outcomes for id in settle(rt, [outcome], queue, entries, rules)
             }
         events.answers_unwritten(jobs=len(outcomes), error=type(error).__name__)
-        return set()
+        return settling.ids
 
 
 def _write(rt: Runtime, settling: Settling) -> set[JobId]:
@@ -69,14 +69,14 @@ def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | A
     try:
         with rt.db.connection() as conn:
             jobs.be_hasty(conn, _HELD)
-            settled = jobs.settle_all(conn, group)
+            unsettled = jobs.settle_all(conn, group)
     except LockNotAvailable as error:
         raise Apart from error
     except AWAY:
         raise
     except psycopg.Error as error:
         raise Apart from error  # one of them cannot be stored
-    return [settled & mine for mine in ids]
+    return [unsettled & mine for mine in ids]
 
 
 def _alone(rt: Runtime, settling: Settling) -> set[JobId]:

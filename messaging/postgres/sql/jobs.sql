@@ -207,9 +207,8 @@ returning job_id
 select set_config('lock_timeout', %(longest)s, true)
 
 -- name: settle
--- Writes what attempts came to. A job that is missing from the answer was settled by somebody
--- who knew better.
-select settled
+-- Writes what attempts came to. The jobs in the answer were settled by somebody who knew better.
+select job_id
 from
   messaging.settle(
     %(job_ids)s,
@@ -228,7 +227,7 @@ from
     %(doubt_resends)s,
     %(error_codes)s,
     %(error_details)s
-  ) as settled
+  ) as job_id
 
 -- name: has_due
 -- Whether `promote`, `expire` or `hurry` would find anything to do.
