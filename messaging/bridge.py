@@ -132,7 +132,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     with single(rt.db) as conn:
         standing = jobs.standing(
             conn,
-            {entry.job_id for entry in entries if entry.job_id},
+            [entry.job_id for entry in entries if entry.job_id],
             in_segments=rt.settings.counts_segments,
             lined=rt.settings.lines.lined,
         )

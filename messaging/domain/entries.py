@@ -156,15 +156,15 @@ def _named(message: object) -> JobId | None:
 def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
     """Sorts leased entries by what their jobs, if any, are doing."""
     result = Sorted()
-    seen: set[JobId] = set()
+    seen: set[int] = set()  # of their standings: Python hashes a UUID slowly
     for entry in entries:
         job = jobs.get(entry.job_id) if entry.job_id else None
         if job is None:
             _sort_stray(entry, result)
-        elif job.id in seen or job.status in _NO_ENTRY:
+        elif id(job) in seen or job.status in _NO_ENTRY:
             result.spent.append(entry)
         elif job.status is Status.PENDING:
-            seen.add(job.id)
+            seen.add(id(job))
             hint = Hint(job_id=job.id, msg_id=entry.msg_id, segments=job.segments)
             (result.ready if job.prepared else result.unprepared).append(hint)
             if job.resends:
