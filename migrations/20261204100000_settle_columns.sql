@@ -16,7 +16,8 @@ create function messaging.settle(
   retry_counts integer[],
   doubt_resends integer[],
   error_codes integer[],
-  error_details text[]
+  error_details text[],
+  patience integer
 ) returns setof uuid
 language plpgsql
 set enable_seqscan = off
@@ -25,7 +26,12 @@ as $$
 #variable_conflict use_column
 declare
   done record;
+  usual text := current_setting('lock_timeout');
 begin
+  -- Until this is written, and not until the commit, which may wait for a deferred trigger.
+  perform set_config('lock_timeout', settle.patience::text, true)
+  where settle.patience is not null;
+
   -- In the order of their ids, so that two groups never wait for each other in a circle.
   with given as materialized (
     select *
@@ -108,6 +114,9 @@ begin
   into done
   from changed;
 
+  perform set_config('lock_timeout', usual, true)
+  where settle.patience is not null;
+
   -- A message that goes back to pending, out of doubt or unsent, needs an entry again.
   perform messaging.add_entries('sms_priority_queue', done.urgent_again);
   perform messaging.add_entries('sms_queue', done.normal_again);
@@ -134,10 +143,11 @@ end
 $$;
 comment on function messaging.settle(
   uuid[], integer[], text[], text[], text[], text[], integer[], text[], text[], bigint[],
-  boolean[], double precision[], integer[], integer[], integer[], text[]
+  boolean[], double precision[], integer[], integer[], integer[], text[], integer
 ) is
   'Writes what attempts came to: an array for each column, null for a column that no outcome has; '
-  'details and errors are JSON. Returns the jobs that were not settled: somebody knew better.';
+  'details and errors are JSON. Returns the jobs that were not settled: somebody knew better. '
+  'Waits for a row that somebody holds for so many milliseconds, null: as usual.';
 
 -- For workers of the version before, which run on while this is applied.
 create or replace function messaging.settle(outcomes jsonb) returns setof uuid
@@ -165,14 +175,15 @@ select messaging.settle(
   array_agg(retry_count),
   array_agg(doubt_resends),
   array_agg(error_code),
-  array_agg(error_details::text)
+  array_agg(error_details::text),
+  null
 )
 from given
 $$;
 
 revoke all on function messaging.settle(
   uuid[], integer[], text[], text[], text[], text[], integer[], text[], text[], bigint[],
-  boolean[], double precision[], integer[], integer[], integer[], text[]
+  boolean[], double precision[], integer[], integer[], integer[], text[], integer
 ) from public;
 
 -- Whoever could settle still can.
@@ -189,7 +200,7 @@ begin
     execute format(
       'grant execute on function messaging.settle('
       'uuid[], integer[], text[], text[], text[], text[], integer[], text[], text[], bigint[], '
-      'boolean[], double precision[], integer[], integer[], integer[], text[]) to %s',
+      'boolean[], double precision[], integer[], integer[], integer[], text[], integer) to %s',
       grantee
     );
   end loop;

@@ -120,12 +120,6 @@ def standing(
     }
 
 
-def be_hasty(conn: Postgres, longest: timedelta) -> None:
-    """Until the end of the transaction, waits for no lock longer than this."""
-    milliseconds = f"{longest.total_seconds() * 1000:.0f}"
-    conn.execute(query("jobs", "be_hasty"), {"longest": milliseconds})
-
-
 def settle(
     conn: Postgres, outcomes: Sequence[Outcome], queue: str | None, hints: Iterable[Hint] = ()
 ) -> set[JobId]:
@@ -138,9 +132,14 @@ def settle(
     return settling.ids - settle_all(conn, [settling])
 
 
-def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
+def settle_all(
+    conn: Postgres, settlings: Iterable[Settling], patience: timedelta | None = None
+) -> set[JobId]:
     """The same for several at once, no two of which may be about one job; returns the jobs that
-    were not settled."""
+    were not settled.
+
+    Raises psycopg.errors.LockNotAvailable where somebody holds a row for longer than `patience`.
+    """
     rows = [row for settling in settlings for row in settling.rows()]
     if not rows:
         return set()
@@ -150,6 +149,7 @@ def settle_all(conn: Postgres, settlings: Iterable[Settling]) -> set[JobId]:
         "details": arrays.texts(details),
         "queues": arrays.optional(queues),
         "msg_ids": arrays.optional_numbers(entries),
+        "patience": round(patience / timedelta(milliseconds=1)) if patience else None,
     }
     answer = conn.execute(query("jobs", "settle"), values)
     unsettled = {JobId(id) for (id,) in answer.fetchall()}

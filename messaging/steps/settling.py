@@ -68,8 +68,7 @@ def _together(rt: Runtime, group: Sequence[Settling]) -> Sequence[set[JobId] | A
         raise Apart  # two attempts of one job: one after the other
     try:
         with rt.db.connection() as conn:
-            jobs.be_hasty(conn, _HELD)
-            unsettled = jobs.settle_all(conn, group)
+            unsettled = jobs.settle_all(conn, group, _HELD)
     except LockNotAvailable as error:
         raise Apart from error
     except AWAY:

@@ -45,13 +45,14 @@ class Connection(asyncio.Protocol):
 
     def exchange(self, request: bytes, *, timeout: float, progress: Progress, then: Then) -> None:
         """Write the request, once; `then` gets its reply, or Failed, in the turn of the loop in
-        which that is known; `on_free` has been told before that the connection is free, or must be
-        closed.
+        which that is known. Before that, `on_free` gets the connection, which is to be closed if it
+        is not reusable.
 
         `timeout` in seconds runs from the write to the last byte of the answer. Raises Failed where
         nothing was written; its stage is DEADLINE if it was too late.
         """
         if self._transport is None or not self.reusable:
+            self.on_free(self)
             raise Failed(progress.stage, f"{self._peer} closed the connection before the request")
         try:
             progress.begin_write()

@@ -32,8 +32,8 @@ class StagedHttpClient(AsyncHttpClient):
 
     A request is written at most once; whatever goes wrong raises Failed with the stage that it
     had reached. Set PROGRESS in the calling task to give a deadline and to follow the stage.
-    At most `in_flight` requests are open at once; the others wait for their turn until their
-    deadline. Proxy variables of the environment are not read. Use it in one loop only.
+    At most `in_flight` of the package's requests are open at once; the others wait for their turn
+    until their deadline. Proxy variables of the environment are not read. Use it in one loop only.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ A = TypeVar("A")
 class LoopThread:
     """Starts at once. It belongs to the process that made it: threads do not survive a fork.
 
-    It is asyncio's own loop. uvloop (0.23) is a fifth faster here, but when a connection is reset
+    It is asyncio's own loop. uvloop (0.23) is a little faster here, but when a connection is reset
     while it is being opened, it now and then closes a file that is somebody else's.
     """
 

@@ -135,7 +135,7 @@ def test_a_role_that_says_itself_who_is_signed_in_reads_nothing(db: Database) ->
         "select messaging.put_back_as('Ann', 1)",
         "select messaging.release_keys('{}', '{}', '{}', '{}')",
         "select messaging.settle('[]')",
-        f"select messaging.settle({', '.join(['null'] * 16)})",
+        f"select messaging.settle({', '.join(['null'] * 17)})",
         "select messaging.record_receipts('[]')",
         "select messaging.promote(1)",
         "select messaging.heartbeat('a', '{beat}', 0, '0')",

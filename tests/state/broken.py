@@ -133,7 +133,7 @@ def a_request_that_arrives_late(story: Story) -> None:
 
 SETTLE = (
     "messaging.settle(uuid[], integer[], text[], text[], text[], text[], integer[], text[], text[],"
-    " bigint[], boolean[], double precision[], integer[], integer[], integer[], text[])"
+    " bigint[], boolean[], double precision[], integer[], integer[], integer[], text[], integer)"
 )
 BROKEN = {
     "a settle that does not ask for its attempt": Broken(

@@ -202,10 +202,6 @@ select id, 'refused', jsonb_build_object('reason', %(reason)s::text)
 from refused
 returning job_id
 
--- name: be_hasty
--- Until the end of the transaction, waits for no lock longer than this.
-select set_config('lock_timeout', %(longest)s, true)
-
 -- name: settle
 -- Writes what attempts came to. The jobs in the answer were settled by somebody who knew better.
 select job_id
@@ -226,7 +222,8 @@ from
     %(retry_counts)s,
     %(doubt_resends)s,
     %(error_codes)s,
-    %(error_details)s
+    %(error_details)s,
+    %(patience)s
   ) as job_id
 
 -- name: has_due
