@@ -130,13 +130,13 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
     if not entries:
         return []
     with single(rt.db) as conn:
-        standing = jobs.standing(
+        unusual = jobs.standing(
             conn,
             [entry.job_id for entry in entries if entry.job_id],
             in_segments=rt.settings.counts_segments,
             lined=rt.settings.lines.lined,
         )
-    found = sort(entries, standing)
+    found = sort(entries, unusual)
     _remove(rt, lane, found.spent)
     _put_off(rt, lane, found.early)
     _lease_shortly(rt, lane, found.again)
@@ -152,7 +152,7 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
         for hint in found.unprepared
         if hint.job_id in prepared
     ]
-    candidates = {id for id, job in standing.items() if job.may_need_line}
+    candidates = {id for id, job in unusual.items() if job and job.may_need_line}
     return complete(rt, _set_aside(rt, lane, ready), candidates)
 
 

@@ -67,7 +67,6 @@ class Standing:
     `age` is the time since its last claim, `resends` how often it is sent again out of doubt.
     """
 
-    id: JobId
     status: Status
     prepared: bool
     resends: int
@@ -76,6 +75,10 @@ class Standing:
     """How many it counts against a limit in segments; 1 where the limits count messages."""
     may_need_line: bool = False
     """Whether it may be the first text to its number, and of those that get the opt-out line."""
+
+
+READY = Standing(status=Status.PENDING, prepared=True, resends=0, age=timedelta(0))
+"""A job that is just to be sent, as most are."""
 
 
 @record
@@ -153,19 +156,19 @@ def _named(message: object) -> JobId | None:
         return None
 
 
-def sort(entries: Iterable[Entry], jobs: Mapping[JobId, Standing]) -> Sorted:
-    """Sorts leased entries by what their jobs, if any, are doing."""
+def sort(entries: Iterable[Entry], unusual: Mapping[JobId, Standing | None]) -> Sorted:
+    """Sorts leased entries by what their jobs are doing: `unusual` has those that do not exist, as
+    None, and those that are not `READY`."""
     result = Sorted()
-    seen: set[int] = set()  # of their standings: Python hashes a UUID slowly
+    seen: set[JobId] = set()
     for entry in entries:
-        job = jobs.get(entry.job_id) if entry.job_id else None
-        if job is None:
+        if entry.job_id is None or (job := unusual.get(entry.job_id, READY)) is None:
             _sort_stray(entry, result)
-        elif id(job) in seen or job.status in _NO_ENTRY:
+        elif entry.job_id in seen or job.status in _NO_ENTRY:
             result.spent.append(entry)
         elif job.status is Status.PENDING:
-            seen.add(id(job))
-            hint = Hint(job_id=job.id, msg_id=entry.msg_id, segments=job.segments)
+            seen.add(entry.job_id)
+            hint = Hint(job_id=entry.job_id, msg_id=entry.msg_id, segments=job.segments)
             (result.ready if job.prepared else result.unprepared).append(hint)
             if job.resends:
                 result.again.append(entry.msg_id)

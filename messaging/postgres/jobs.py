@@ -98,8 +98,8 @@ def standing(
     *,
     in_segments: bool = False,
     lined: Iterable[Category] | None = None,
-) -> dict[JobId, Standing]:
-    """What the bridge must know of these jobs; those that do not exist are missing.
+) -> dict[JobId, Standing | None]:
+    """What the bridge must know of those jobs that are not `READY`; None: there is no such job.
 
     Each counts as one segment, unless they are counted. `lined` are the categories whose first
     texts get the opt-out line, None where none does.
@@ -108,7 +108,6 @@ def standing(
     rows = conn.execute(query("jobs", "standing"), values).fetchall()
     return {
         JobId(id): Standing(
-            id=JobId(id),
             status=_STATUSES[status],
             prepared=prepared,
             resends=resends,
@@ -116,6 +115,8 @@ def standing(
             segments=segments,
             may_need_line=may_need_line,
         )
+        if status
+        else None
         for id, status, prepared, resends, age, segments, may_need_line in rows
     }
 

@@ -86,7 +86,7 @@ def asks_list(rules: Rules) -> bool:
 def bridge_does(status: str) -> str:
     """What the bridge does with an entry of a job in this status: ready, spent or nothing."""
     entry = entry_of(1, json.dumps({"job_id": str(_ID)}))
-    standing = Standing(id=_ID, status=Status(status), prepared=True, resends=0, age=timedelta(0))
+    standing = Standing(status=Status(status), prepared=True, resends=0, age=timedelta(0))
     sorted_out = sort([entry], {_ID: standing})
     if sorted_out.ready:
         return "ready"

@@ -34,11 +34,9 @@ def entry(message: object, msg_id: int = 1) -> Entry:
 
 def standing(
     status: str, id: JobId = JOB, *, prepared: bool = True, resends: int = 0, age: float = 0.0
-) -> dict[JobId, Standing]:
+) -> dict[JobId, Standing | None]:
     since = timedelta(seconds=age)
-    return {
-        id: Standing(id=id, status=Status(status), prepared=prepared, resends=resends, age=since)
-    }
+    return {id: Standing(status=Status(status), prepared=prepared, resends=resends, age=since)}
 
 
 @pytest.mark.parametrize(
@@ -108,9 +106,16 @@ def test_an_entry_of_a_job_that_needs_none_is_spent(status: str) -> None:
     assert Sorted(spent=[entry(NAMED)]) == sort([entry(NAMED)], standing(status))
 
 
-def test_of_several_entries_of_a_job_the_first_is_work_and_the_rest_are_spent() -> None:
+def test_an_entry_of_a_job_of_which_nothing_is_to_be_known_is_work() -> None:
+    assert Sorted(ready=[Hint(job_id=JOB, msg_id=1)]) == sort([entry(NAMED)], {})
+
+
+@pytest.mark.parametrize("unusual", [{}, standing("pending")], ids=["ready", "told"])
+def test_of_several_entries_of_a_job_the_first_is_work_and_the_rest_are_spent(
+    unusual: dict[JobId, Standing | None],
+) -> None:
     first, second, third = entry(NAMED, 1), entry({**NAMED, **WHOLE}, 2), entry(NAMED, 3)
-    found = sort([first, second, third], standing("pending"))
+    found = sort([first, second, third], unusual)
     assert Sorted(ready=[Hint(job_id=JOB, msg_id=1)], spent=[second, third]) == found
 
 
@@ -154,7 +159,7 @@ def test_a_whole_message_without_a_job_is_adopted(message: dict[str, object]) ->
 )
 def test_an_entry_that_nobody_can_use_is_a_dead_letter(message: object, reason: str) -> None:
     dead = Letter(entry=entry(message), reason=reason)
-    assert Sorted(dead=[dead]) == sort([entry(message)], {})
+    assert Sorted(dead=[dead]) == sort([entry(message)], {JOB: None})
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,7 @@ def test_every_entry_goes_to_exactly_one_place(
     messages: list[object], status: Status, prepared: bool
 ) -> None:
     entries = [entry(message, n) for n, message in enumerate(messages)]
-    found = sort(entries, standing(status, prepared=prepared))
+    found = sort(entries, standing(status, prepared=prepared) | {OTHER: None})
     placed = [hint.msg_id for hint in found.ready + found.unprepared]
     placed += [each.msg_id for each in found.early]
     placed += [each.msg_id for each in found.spent + found.whole]
