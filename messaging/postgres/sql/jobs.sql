@@ -66,48 +66,45 @@ returning
 -- name: standing
 -- What the bridge must know of the jobs that queue entries name and that are not just to be sent.
 -- No status: there is no such job.
-select
-  wanted.id,
-  found.status,
-  found.prepared,
-  found.doubt_resends,
-  found.age,
-  found.segments,
-  found.may_need_line
-from
-  unnest(%(ids)s::uuid[]) as wanted (id)
-  left join lateral (
-    select
-      status,
-      prepared_at is not null as prepared,
-      doubt_resends,
-      coalesce(clock_timestamp() - claimed_at, interval '0') as age,
-      case when %(in_segments)s then greatest(segments, 1) else 1 end as segments,
-      attempt = 0
-      and opt_out_line is null
-      and case
-        when %(lined)s::text[] is null then false
-        when template_id is null then coalesce(category, 'transactional') = any(%(lined)s)
-        else exists (
-          select from public.message_templates as t
-          where
-            t.id = j.template_id
-            and (t.opt_out_line is not null or coalesce(j.category, t.category) = any(%(lined)s))
-        )
-      end
-      -- Not `exists`, which may be answered by reading every text that ever had the line.
-      and (
-        select true
-        from messaging.informed_numbers as informed
-        where informed.phone = j.recipient_phone
-        limit 1
-      ) is null as may_need_line
-    from public.message_jobs as j
-    where j.id = any(array[wanted.id])
-  ) as found on true
+with found as materialized (
+  select
+    id,
+    status,
+    prepared_at is not null as prepared,
+    doubt_resends,
+    coalesce(clock_timestamp() - claimed_at, interval '0') as age,
+    case when %(in_segments)s then greatest(segments, 1) else 1 end as segments,
+    attempt = 0
+    and opt_out_line is null
+    and case
+      when %(lined)s::text[] is null then false
+      when template_id is null then coalesce(category, 'transactional') = any(%(lined)s)
+      else exists (
+        select from public.message_templates as t
+        where
+          t.id = j.template_id
+          and (t.opt_out_line is not null or coalesce(j.category, t.category) = any(%(lined)s))
+      )
+    end
+    -- Not `exists`, which may be answered by reading every text that ever had the line.
+    and (
+      select true
+      from messaging.informed_numbers as informed
+      where informed.phone = j.recipient_phone
+      limit 1
+    ) is null as may_need_line
+  from public.message_jobs as j
+  where id = any(%(ids)s::uuid[])
+)
+select id, status, prepared, doubt_resends, age, segments, may_need_line
+from found
 where
-  (found.status, found.prepared, found.doubt_resends, found.segments, found.may_need_line)
+  (status, prepared, doubt_resends, segments, may_need_line)
   is distinct from ('pending', true, 0, 1, false)
+union all
+select wanted.id, null, null, null, null, null, null
+from unnest(%(ids)s::uuid[]) as wanted (id)
+where wanted.id not in (select id from found)
 
 -- name: unprepared
 -- The jobs that came as bare rows: number as written, nothing rendered. Of a template, the version
