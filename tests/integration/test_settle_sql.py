@@ -306,3 +306,11 @@ def test_what_postgres_cannot_store_is_refused_and_shifts_nothing(db: Database) 
     with pytest.raises(psycopg.DataError, match="NUL"):
         jobs.settle(db, outcomes, QUEUE, hints)
     assert ["processing"] * 2 == [row(db, hint.job_id).status for hint in hints]
+
+
+def test_the_wait_for_a_held_row_is_bounded_for_the_settle_alone(db: Database) -> None:
+    db.execute("set local lock_timeout = '7s'")
+    hint = claimed(db)
+    outcomes = [replace(SENT, job_id=hint.job_id)]
+    assert set() == jobs.settle_all(db, [jobs.Settling(outcomes=outcomes)], MINUTE)
+    assert "7s" == one(db, "show lock_timeout")
