@@ -2,7 +2,6 @@
 
 import logging
 import ssl
-from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 from urllib.parse import quote
@@ -12,9 +11,8 @@ from twilio.rest import Client
 
 from messaging.domain.job import Sid
 from messaging.settings import Settings
-from messaging.twilio.http import StagedHttpClient
+from messaging.twilio.http import StagedHttpClient, Told
 from messaging.twilio.parameters import Form
-from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, HeadTaker
 from messaging.twilio.stages import Progress
 
@@ -45,9 +43,7 @@ class Api:
     def _create(self) -> FormPost:
         return _head(self._client, self._list_url)
 
-    def create(
-        self, form: Form, progress: Progress, then: Callable[[Reply | BaseException], None]
-    ) -> None:
+    def create(self, form: Form, progress: Progress, then: Told) -> None:
         """Create a message: a request as the package makes it, whose head was taken from it once.
         `then` gets the reply, or why there is none, after this has returned.
 
