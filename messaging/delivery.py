@@ -25,6 +25,8 @@ _PATIENCE = timedelta(seconds=5)
 """How long a task waits for leave before it puts the rest of its jobs off."""
 _WITHOUT_REDIS = timedelta(seconds=2)
 """How long jobs are put off when Redis is away."""
+_TAKEN = timedelta(seconds=2)
+"""How long entries are put off whose jobs were not to be claimed."""
 _CROWDED = timedelta(milliseconds=20)
 """How long a task waits for Twilio to take more requests before it looks again."""
 
@@ -108,7 +110,17 @@ def _deliver_admitted(
         announce(attempts)
         # Redis comes last, because a Redis that fails must not cost an answer.
         told = told and breaking.note(rt, grant.passage, attempts)
+    # Somebody else's by now, or not to be sent: the bridge is to see soon what became of them.
+    _put_off(rt, lane, _not_ours(hints, claimed), _TAKEN)
     return settled
+
+
+def _not_ours(hints: Sequence[Hint], claimed: Sequence[Claim]) -> list[Hint]:
+    """Those of these jobs that the claim did not get."""
+    if len(claimed) == len(hints):
+        return []
+    ours = {claim.id for claim in claimed}
+    return [hint for hint in hints if hint.job_id not in ours]
 
 
 def _unused(hints: Sequence[Hint], claims: Sequence[Claim]) -> int:
@@ -141,5 +153,6 @@ def _ask_for_leave(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room)
 
 def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint], wait: timedelta) -> None:
     """Gives entries back unclaimed, to be read again once there may be leave for them."""
-    with rt.db.connection() as conn:
-        queues.release(conn, lane.queue, [hint.msg_id for hint in hints], wait)
+    if hints:
+        with rt.db.connection() as conn:
+            queues.release(conn, lane.queue, [hint.msg_id for hint in hints], wait)

@@ -103,11 +103,14 @@ class Early:
     def wait(self, quiescence: timedelta) -> timedelta:
         """When to look at it again.
 
-        When the doubt may be over, then each two seconds, and ever more rarely where the doubt
-        lasts: Twilio may be out for hours, with texts in doubt by the thousand.
+        Once it has been under way for twice as long, for most are settled within a second, and when
+        the doubt may be over. Then each two seconds, and ever more rarely where the doubt lasts:
+        Twilio may be out for hours, with texts in doubt by the thousand.
         """
         beyond = self.age - quiescence
-        return max(_TO_DECIDE - beyond, _SOON, min((beyond - _SOONER_OR_LATER) / 2, _RARELY))
+        if beyond < _TO_DECIDE:
+            return max(_SOON, min(self.age, _TO_DECIDE - beyond))
+        return max(_SOON, min((beyond - _SOONER_OR_LATER) / 2, _RARELY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from messaging import bridge, runtime
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.local.process import wait_until
-from messaging.postgres import bell
+from messaging.postgres import bell, jobs
 from messaging.postgres.bell import Bell
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
@@ -74,6 +74,21 @@ def test_the_originals_second_entry_is_a_harmless_duplicate(rt: Runtime, db: Dat
     put(db, {"job_id": str(id), "recipient_phone": TO, "message_content": "Hello"})
     assert [id] == [hint.job_id for hint in take(rt)]
     assert 1 == len(entries(db)), "the second entry is removed"
+
+
+def test_a_second_entry_of_a_job_just_claimed_is_looked_at_again_soon(
+    rt: Runtime, db: Database
+) -> None:
+    id = insert(db)
+    take(rt)
+    with rt.db.connection() as conn:
+        assert jobs.claim(conn, [JobId(id)], rt.settings.lease)
+    put(db, {"job_id": str(id), "recipient_phone": TO, "message_content": "Hello"})
+    assert [] == take(rt)
+    (last,) = db.execute(
+        "select vt < clock_timestamp() + interval '3 s' from pgmq.q_sms_queue order by msg_id"
+    ).fetchall()[1:]
+    assert (True,) == last
 
 
 def test_entries_of_finished_and_waiting_jobs_are_removed(rt: Runtime, db: Database) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
 from messaging import delivery, runtime
 from messaging.domain.answers import Accepted, NotSent
@@ -59,6 +60,21 @@ def test_a_hint_that_comes_twice_sends_once(rt: Runtime, db: Database, twilio: S
     hints = take(rt)
     delivery.deliver(rt, Lane.NORMAL, hints)
     assert Counter() == delivery.deliver(rt, Lane.NORMAL, hints).outcomes
+    assert ["Hello"] == sent_bodies(twilio)
+
+
+def test_the_entry_of_a_second_hint_is_looked_at_again_soon(
+    rt: Runtime, db: Database, twilio: Simulator
+) -> None:
+    id = insert(db)
+    first = take(rt)
+    db.execute("select pgmq.send('sms_queue', %s)", [Jsonb({"job_id": str(id)})])
+    second = take(rt)
+    delivery.deliver(rt, Lane.NORMAL, first)
+    delivery.deliver(rt, Lane.NORMAL, second)
+    soon = "select count(*) from pgmq.q_sms_queue where vt < clock_timestamp() + interval '3 s'"
+    assert (1,) == db.execute(soon).fetchone()
+    assert wait_until(lambda: take(rt) == [] and entries(db) == [], limit=30)
     assert ["Hello"] == sent_bodies(twilio)
 
 

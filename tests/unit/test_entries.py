@@ -86,7 +86,8 @@ def test_an_entry_of_a_job_that_may_have_to_be_sent_again_keeps_its_place(status
 @pytest.mark.parametrize(
     ("age", "wait"),
     [
-        pytest.param(0, 63, id="just claimed: until the doubt may be over"),
+        pytest.param(0, 2, id="just claimed: settled soon, most likely"),
+        pytest.param(10, 10, id="under way for a while"),
         pytest.param(50, 13, id="its lease has run out"),
         pytest.param(62, 2, id="about to be decided"),
         pytest.param(90, 2, id="about to be decided, still"),
