@@ -24,7 +24,9 @@ _SETTINGS = {
     # One machine, nobody replicates: less to write.
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "max_wal_size": "1GB",
+    "max_wal_size": "2GB",
+    # What a table of millions of rows needs at hand; less is used while there is less.
+    "shared_buffers": "1GB",
     # Every commit of ours writes for itself; what would write for others need not look up so often.
     "wal_writer_delay": "1s",
     # Short statements: compiling them takes longer than running them.

@@ -5,10 +5,7 @@ from typing import LiteralString
 from messaging.local.bench.site import Site
 
 _MOST_RETRYING = 200_000
-_STEPS: tuple[LiteralString, ...] = (
-    # No trigger: history gets no queue entries, and retries are admitted.
-    "set session_replication_role = replica",
-    """
+_JOBS: LiteralString = """
     insert into public.message_jobs (
       id, recipient_phone, message_content, status, attempt, retry_count, due_at, scheduled_for,
       twilio_sid, delivery_status, idempotency_key, segments, prepared_at, sent_at, created_at
@@ -43,7 +40,15 @@ _STEPS: tuple[LiteralString, ...] = (
         end as status
       from generate_series(1, %(rows)s::bigint) as n
     ) as numbered
-    """,
+"""
+_STEPS: tuple[LiteralString, ...] = (
+    # No trigger: history gets no queue entries, and retries are admitted.
+    "set session_replication_role = replica",
+    _JOBS + "where status = 'sent'",
+    # Then those that are smaller, so that they fill what is left of pages, as in any table that
+    # has been in use: else each new text would be put on a page of its own, among old ones.
+    "vacuum public.message_jobs",
+    _JOBS + "where status <> 'sent'",
     """
     insert into messaging.message_events
       (job_id, at, kind, attempt, twilio_sid, delivery_status, details)
