@@ -12,7 +12,7 @@ from tests.house.tree import expect_none
 OF_OTHERS = {
     "Postgres": "btree_gist force_custom_plan pg_repack plan_cache_mode synchronous_standby_names "
     "wal_receiver_timeout auth.users request.jwt.claims postmaster.pid pgmq.a_sms_dlq "
-    "pgmq.read_grouped_rr pgmq.read last_read_at",
+    "pgmq.read_grouped_rr pgmq.read last_read_at pg_statio_all_indexes pg_waldump",
     "Celery": "acks_late reject_on_worker_lost --hostname",
     "Python": "sys.setswitchinterval client.request_async messages.create_async "
     "asyncio.to_thread psycopg.Connection psycopg.OperationalError psycopg_pool.PoolTimeout",
