@@ -16,8 +16,9 @@ from messaging import bridge, runtime
 from messaging.domain.entries import Hint
 from messaging.domain.job import JobId, Lane
 from messaging.local.process import wait_until
-from messaging.postgres import bell, jobs
+from messaging.postgres import bell, jobs, queues
 from messaging.postgres.bell import Bell
+from messaging.postgres.connect import single
 from messaging.runtime import Runtime
 from messaging.settings import Settings, load
 from tests.integration.story import TO, entries, insert, row, take, work
@@ -34,6 +35,20 @@ def test_an_entry_is_handed_out_once_while_it_is_leased(rt: Runtime, db: Databas
     id = insert(db)
     assert [id] == [hint.job_id for hint in take(rt)]
     assert [] == take(rt)
+
+
+def test_a_lease_alone_is_not_waited_for_until_the_disk_has_it(rt: Runtime, db: Database) -> None:
+    insert(db)
+    with rt.db.connection() as conn:
+        shown = "show synchronous_commit"
+        assert ("on",) == conn.execute(shown).fetchone()
+        with conn.transaction(force_rollback=True):
+            assert 1 == len(queues.lease(conn, "sms_queue", timedelta(seconds=1), 1))
+            assert ("off",) == conn.execute(shown).fetchone()
+        assert ("on",) == conn.execute(shown).fetchone(), "a claim must be on the disk"
+    with single(rt.db) as conn:
+        assert 1 == len(queues.lease(conn, "sms_queue", timedelta(seconds=1), 1))
+        assert ("on",) == conn.execute(shown).fetchone(), "nor does it stay with the connection"
 
 
 def test_entries_are_handed_out_again_at_once_when_redis_has_lost_them(
