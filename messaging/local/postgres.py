@@ -29,6 +29,9 @@ _SETTINGS = {
     "shared_buffers": "1GB",
     # Every commit of ours writes for itself; what would write for others need not look up so often.
     "wal_writer_delay": "1s",
+    # As many pages a second as by default, looked for once a second and not five times.
+    "bgwriter_delay": "1s",
+    "bgwriter_lru_maxpages": "500",
     # Short statements: compiling them takes longer than running them.
     "jit": "off",
 }
