@@ -152,7 +152,7 @@ def _ask_for_leave(rt: Runtime, lane: Lane, waiting: Sequence[Hint], room: Room)
 
 
 def _put_off(rt: Runtime, lane: Lane, hints: Sequence[Hint], wait: timedelta) -> None:
-    """Gives entries back unclaimed, to be read again once there may be leave for them."""
+    """Gives entries back, to be read again after this time."""
     if hints:
         with rt.db.connection() as conn:
             queues.release(conn, lane.queue, [hint.msg_id for hint in hints], wait)
