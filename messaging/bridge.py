@@ -29,9 +29,9 @@ _PROBING = timedelta(milliseconds=200)
 _SHORT_LEASE = timedelta(seconds=5)
 """How long the entry of a text that is sent again out of doubt is leased: others may take it over
 sooner. A second hint for a job that is under way is harmless, and costs one look."""
-_AT_ONCE = 8
-"""How many tasks' worth of entries are leased at once, however much room there is: those that come
-first must not wait until all are sorted."""
+_AT_ONCE = 800
+"""How many entries are leased at once, however much room there is: those that come first, and
+urgent ones, must not wait until all are sorted."""
 _SPREAD = 8
 """A few jobs are spread over this many tasks; more share tasks."""
 
@@ -94,11 +94,14 @@ def _look(
     if tasks <= 0 or outlook.wait:
         rt.wait(max(_FULL, min(outlook.wait, _QUIET)))
         return False
-    most = outlook.most or min(tasks, _AT_ONCE) * largest_chunk(rt.settings)
+    largest = largest_chunk(rt.settings)
+    most = outlook.most or min(tasks * largest, _AT_ONCE)
     entries = lease(rt, lane, most)
     ready = sort_out(rt, lane, entries)
     if ready:
-        yield cut(ready, tasks, largest_chunk(rt.settings))
+        # Where more wait than one look takes, tasks are as large as they may be.
+        spread = min(tasks, _SPREAD) if len(entries) < most else 1
+        yield cut(ready, spread, largest)
     if is_probing and ready:
         rt.wait(_PROBING)
     if rung and len(entries) < most:
@@ -160,7 +163,7 @@ def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:
     """Chunks of jobs for about `tasks` tasks: a job each while there are few, and never more than
     `largest`, which they have while there are many.
     """
-    size = max(1, min(largest, ceil(len(ready) / min(_SPREAD, tasks))))
+    size = max(1, min(largest, ceil(len(ready) / tasks)))
     return [ready[start : start + size] for start in range(0, len(ready), size)]
 
 

@@ -17,7 +17,7 @@ from messaging import events, runs, runtime, watching
 from messaging.garbage import collect_seldom
 from messaging.settings import current
 
-app = Celery("messaging", include=["messaging.tasks"])
+app = Celery("messaging", include=["messaging.tasks"], amqp="messaging.intake:Amqp")
 app.config_from_object("celeryconfig")
 
 

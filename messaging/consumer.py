@@ -18,6 +18,7 @@ from kombu.utils.limits import TokenBucket
 from messaging import delivery, runtime
 from messaging.domain.entries import Hint
 from messaging.domain.job import Lane
+from messaging.intake import Backpressure
 from messaging.line import TASK, unpacked
 from messaging.postgres.connect import AWAY
 from messaging.refusals import Refusals
@@ -35,14 +36,21 @@ _LONGEST_WAIT = 2
 AHEAD = 2
 """Tasks that a worker fetches while all its threads are busy. Celery's own count is as many as
 there are threads: urgent ones would wait behind them, and a worker that is killed has them all."""
+ENOUGH = 2
+"""How many times as many texts as it may keep in flight a worker takes from the normal lane: as
+many again are claimed and settled meanwhile. More would only hold its threads."""
+_NORMAL = Lane.NORMAL.value
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """Seven things are other than in Celery's own.
+    """Eight things are other than in Celery's own.
 
     It makes nothing of messages that are none of ours (`screening`).
 
     It fetches few tasks ahead (AHEAD). As soon as one begins, it fetches another.
+
+    It takes no more of the normal lane while it has enough of it to send (ENOUGH), so that urgent
+    tasks find a thread (`intake`).
 
     It gives back the chunks that it has taken and not begun when it stops or loses the broker:
     others send their jobs at once, not when the lease of their entries is over.
@@ -67,6 +75,8 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         super().__init__(*args, worker_options=worker_options, **kwargs)
         self.initial_prefetch_count = self.max_prefetch_count
         self._refusals = Refusals("message")
+        enough = ENOUGH * runtime.current().settings.in_flight
+        self._backpressure = Backpressure(enough, normal_texts)
         self._flushed_at = self._flush_at = -math.inf
 
     @property
@@ -78,6 +88,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """Celery forgets here what it has not begun. A chunk that begins all the same, at this
         very moment, is a second hint for the same jobs, and harmless.
         """
+        self._backpressure.forget()
         self.give_back()
         super()._flush_events()
         super().on_close()
@@ -91,7 +102,8 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         active = len(state.active_requests)
         held = sum(len(bucket.contents) for bucket in list(self.task_buckets.values()) if bucket)
         fetched = max(0, len(state.reserved_requests) - active) + held
-        return active < threads and fetched < self.max_prefetch_count
+        is_open = fetched < self.max_prefetch_count and not self._backpressure.is_on
+        return active < threads and is_open
 
     def connect(self) -> Connection:
         """The connection to consume from, which puts nothing back into Redis by itself.
@@ -123,12 +135,27 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         def on_message(message: Message) -> None:
             reason = why_strange(message, self.app.tasks, self.app.now())
             if reason is None:
+                self._hold_back(message)
                 take(message)
                 return
             self._refusals.note(reason)
             message.reject_log_error(_log, self.connection_errors)  # type: ignore[no-untyped-call]
 
         return on_message
+
+    def _hold_back(self, message: Message) -> None:
+        """Has the normal lane's channel wait while there is enough to send.
+
+        A task that is to be tried again in some seconds holds nothing up meanwhile.
+        """
+        if not self.task_consumer.is_normal(message):
+            return
+        acknowledge = message.ack_log_error
+        later: Callable[..., None] = partial(self._backpressure.acknowledge, self.hub, acknowledge)
+        if message.headers.get("eta"):
+            acknowledge(_log, self.connection_errors)  # type: ignore[no-untyped-call]
+            later = _is_acknowledged
+        message.ack_log_error = later  # type: ignore[method-assign]
 
     def _flush_events(self) -> None:
         """Called by the hub once an event waits: those that come soon are to go with it."""
@@ -146,8 +173,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         super()._flush_events()
 
     def _not_begun(self) -> Iterator[Request]:
-        yield from set(state.reserved_requests) - set(state.active_requests)
-        yield from set(state.scheduled_requests)  # to be tried again
+        yield from (one for one in _taken() if one not in state.active_requests)
         for bucket in self.task_buckets.values():  # held back by a rate limit
             for request, _tokens in bucket.contents if bucket else ():
                 yield request
@@ -162,6 +188,23 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """The same for a task that is tried again and whose time has come."""
         self.qos.decrement_eventually()
         self._limit_task(request, bucket, tokens)
+
+
+def _taken() -> list[Request]:
+    """The tasks that the worker has taken and not ended, with those that are to be tried again.
+    Threads end some meanwhile, so this is one copy."""
+    return list(state.requests.values())
+
+
+def normal_texts() -> int:
+    """How many the worker sends, or is about to, in tasks of the normal lane."""
+    ready = (one for one in _taken() if one not in state.scheduled_requests)
+    chunks = [one.args for one in ready if one.name == TASK]
+    return sum(len(hints[1]) for lane, hints in chunks if lane == _NORMAL)
+
+
+def _is_acknowledged(*_: Any) -> None:
+    """It is acknowledged already."""
 
 
 def _give_back(requests: list[Request]) -> None:

@@ -35,6 +35,10 @@ _SOON = timedelta(minutes=1)
 _LANES = frozenset(lane.value for lane in Lane)
 _ROUNDS = frozenset(("every", "lasting"))
 
+_BETWEEN_ASKING = 5
+"""Seconds after which a worker asks Redis again where nothing came; what comes, comes at once.
+kombu asks every second."""
+
 _UNREADABLE = "It is no message of Celery's."
 _NO_TASK = "It names a task that is none of ours."
 _NO_JSON = "Its content is not the JSON that Celery writes."
@@ -196,6 +200,7 @@ class _Channel(redis.Channel):
     def __init__(self, refused: Callable[[str], None], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._refused = refused
+        self.brpop_timeout = _BETWEEN_ASKING
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

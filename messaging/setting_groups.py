@@ -194,13 +194,13 @@ class WorkSettings(BaseModel):
     """The bridge and the workers."""
 
     bridge_window: int = Field(
-        40,
+        10,
         ge=1,
         validation_alias=named("MESSAGING_BRIDGE_WINDOW"),
         description="Celery tasks that may wait in a lane's queue; the backlog stays in Postgres.",
     )
     chunk: int = Field(
-        100,
+        400,
         ge=1,
         le=500,
         validation_alias=named("MESSAGING_CHUNK"),

@@ -14,7 +14,7 @@ from tests.stack.stage import Stage
 _LAST_WORDS = 3000
 
 FOLDER = Path(__file__).parent
-STACKS = ("calm", "fragile", "native", "patient", "workerless")
+STACKS = ("calm", "fragile", "narrow", "native", "patient", "workerless")
 
 SMALL_CHUNKS = {"MESSAGING_CHUNK": "10"}
 """So that several workers get something of a small backlog, and urgent texts pass it."""
@@ -69,6 +69,16 @@ PATIENT = Shape(
     workers=2,
     environment={**SMALL_CHUNKS, **FEW_THREADS, **NEVER_TOO_LATE},
 )
+LANES, CHUNK, THREADS = 20, 10, 5
+"""Four tasks of the normal lane are enough for these lanes, and leave a thread free."""
+NARROW = Shape(
+    environment={
+        **NEVER_TOO_LATE,
+        "MESSAGING_IN_FLIGHT": str(LANES),
+        "MESSAGING_CHUNK": str(CHUNK),
+        "WORKER_CONCURRENCY": str(THREADS),
+    }
+)
 
 
 @pytest.fixture(scope="package")
@@ -88,6 +98,12 @@ def calm(stage: Stage) -> Stack:
 def fragile(stage: Stage) -> Stack:
     """Two workers, a bridge, beat and the web process, which find out soon who has died."""
     return stage.stack("fragile", FRAGILE)
+
+
+@pytest.fixture(scope="module")
+def narrow(stage: Stage) -> Stack:
+    """A worker that keeps few requests open, a bridge, beat and the web process."""
+    return stage.stack("narrow", NARROW)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 from celery import Celery
 
 from messaging import Draft
-from messaging.consumer import AHEAD
 from messaging.domain.job import FINAL
+from messaging.intake import NORMAL_AHEAD
 from tests.acceptance.test_losses import in_the_middle, waiting
 from tests.stack.batch import Batch, drafts, size
 from tests.stack.stack import Stack
@@ -44,7 +44,7 @@ def test_a_worker_fetches_few_tasks_ahead(patient: Stack) -> None:
         while waiting(patient):
             ahead += [len(tasks) for tasks in (app.control.inspect().reserved() or {}).values()]
     batch.assert_sent_once(LIMIT)
-    assert AHEAD == max(ahead)
+    assert NORMAL_AHEAD == max(ahead)
 
 
 def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_begun(patient: Stack) -> None:

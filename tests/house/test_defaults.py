@@ -118,7 +118,7 @@ def test_there_are_such_defaults_in_tables_and_in_prose() -> None:
         ("Requests that are open (`MESSAGING_IN_FLIGHT`, 800).", 0),
         ("Requests that are open (`MESSAGING_IN_FLIGHT`, 400).", 1),
         ("`MESSAGING_KEEP_PROCESSES_DAYS` (20)", 1),
-        ("| setting | default |\n|---|---|\n| `MESSAGING_CHUNK` | 100 |\n", 0),
+        ("| setting | default |\n|---|---|\n| `MESSAGING_CHUNK` | 400 |\n", 0),
         ("| setting | default |\n|---|---|\n| `MESSAGING_CHUNK` | `50` | few |\n", 1),
         ("| setting | default |\n|---|---|\n| `MESSAGING_TIME_ZONE` | `UTC` | few |\n", 0),
         ("| setting | default |\n|---|---|\n| `MESSAGING_TIME_ZONE` | `GMT` | few |\n", 1),

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -241,13 +242,14 @@ def test_a_missing_variable_fails_the_row_and_is_named(rt: Runtime, db: Database
 @pytest.mark.parametrize(
     ("jobs", "tasks", "sizes"),
     [
-        pytest.param(0, 100, [], id="none"),
-        pytest.param(3, 100, [1, 1, 1], id="few travel alone"),
-        pytest.param(8, 100, [1] * 8, id="and so do eight"),
-        pytest.param(80, 100, [10] * 8, id="many share tasks"),
-        pytest.param(900, 100, [50] * 18, id="and more share more of them"),
+        pytest.param(0, 8, [], id="none"),
+        pytest.param(3, 8, [1, 1, 1], id="few travel alone"),
+        pytest.param(8, 8, [1] * 8, id="and so do eight"),
+        pytest.param(80, 8, [10] * 8, id="many share tasks"),
+        pytest.param(900, 8, [50] * 18, id="and more share more of them"),
         pytest.param(100, 2, [50, 50], id="where there is room for two, they are full"),
         pytest.param(70, 2, [35, 35], id="or shared evenly"),
+        pytest.param(70, 1, [50, 20], id="or as full as they may be"),
     ],
 )
 def test_few_jobs_travel_alone_and_many_share_tasks(
@@ -255,6 +257,25 @@ def test_few_jobs_travel_alone_and_many_share_tasks(
 ) -> None:
     hints = [Hint(job_id=JobId(uuid4()), msg_id=n) for n in range(jobs)]
     assert sizes == [len(chunk) for chunk in bridge.cut(hints, tasks, 50)]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "sizes"),
+    [
+        pytest.param(8, [1] * 8, id="all that wait"),
+        pytest.param(40, [5] * 8, id="however many"),
+        pytest.param(60, [20, 20, 20], id="as many as one look takes: others may wait"),
+    ],
+)
+def test_tasks_are_as_large_as_they_may_be_where_more_wait_than_one_look_takes(
+    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch, waiting: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(bridge, "_AT_ONCE", 60)
+    small = replace(rt, settings=rt.settings.model_copy(update={"chunk": 20}))
+    for _ in range(waiting):
+        insert(db)
+    found = next(bridge.chunks(small, Lane.NORMAL, lambda: 100, A_WHILE))
+    assert sizes == [len(chunk) for chunk in found]
 
 
 def test_a_rate_limit_keeps_the_window_to_half_a_second(environment: dict[str, str]) -> None:

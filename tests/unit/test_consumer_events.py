@@ -1,34 +1,12 @@
 """Events of tasks, which Flower shows: they go out together, and none is kept for long."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
 
 from messaging import consumer
 from messaging.consumer import SteadyConsumer
-
-
-@dataclass
-class Hub:
-    """Calls later what it is told to, once it is its time."""
-
-    now: float = 1000.0
-    later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def call_later(self, delay: float, call: Callable[[], None]) -> None:
-        self.later.append((self.now + delay, call))
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        due = [call for at, call in self.later if at <= self.now]
-        self.later = [(at, call) for at, call in self.later if at > self.now]
-        for call in due:
-            call()
+from tests.unit.hub import Hub
 
 
 @pytest.fixture
