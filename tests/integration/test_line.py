@@ -12,7 +12,8 @@ from contextlib import suppress
 from messaging.celery import app
 
 app.amqp.queues.select(["deliver.urgent", "deliver.normal"])
-for queue in ("deliver.normal", "deliver.urgent"):
+
+def send(queue):
     for _ in range(3):
         app.send_task("messaging.deliver", args=["urgent", []], queue=queue)
 
@@ -24,7 +25,10 @@ def say(body, message):
 
 with app.connection_for_read() as connection:
     with app.amqp.TaskConsumer(connection, callbacks=[say]):
-        for _ in range(4):
+        send("deliver.normal")
+        connection.drain_events(timeout=10)
+        send("deliver.urgent")
+        for _ in range(3):
             connection.drain_events(timeout=10)
         with suppress(TimeoutError):
             connection.drain_events(timeout=1)

@@ -78,6 +78,8 @@ def test_a_task_that_is_to_be_tried_again_later_holds_nothing_up(consumer: Stead
     consumer._hold_back(message)  # type: ignore[arg-type]
     assert message.is_acknowledged
     message.ack_log_error(None, ())
+    state.requests.clear()
+    consumer.hub.pass_time(1)
 
 
 @pytest.mark.parametrize(
