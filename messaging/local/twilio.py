@@ -1,4 +1,7 @@
-"""A running simulator that stands for Twilio, as its admin API shows it."""
+"""What stands for Twilio on this machine, as its admin API shows it.
+
+That is the simulator, or in a measurement of speed its stand-in, which knows less.
+"""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +25,7 @@ _RULE = TypeAdapter(Rule)
 class Accepted:
     """A text in the ledger. `job` and `attempt` are those of its callback's URL, where it has one.
 
-    `at` is when it came in, once the simulator had thought about it; seconds since 1970.
+    `at` is when it came in, in seconds since 1970; at the simulator, once it had thought about it.
     """
 
     sid: str
@@ -35,7 +38,7 @@ class Accepted:
 
 
 class Twilio:
-    """A running simulator on a loopback port."""
+    """What stands for Twilio on a loopback port, and runs."""
 
     def __init__(self, port: int) -> None:
         """Nothing is asked yet."""
@@ -101,5 +104,5 @@ class Twilio:
         finally:
             connection.close()
         if answer.status not in (200, 201, 204):
-            raise Unreachable(f"The simulator answered {answer.status}: {content.decode()}")
+            raise Unreachable(f"Our Twilio answered {answer.status}: {content.decode()}")
         return content

@@ -51,7 +51,7 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.seen: set[int] = set()
+        self.seen: dict[int, str] = {}
 
     def lines(self) -> Iterator[str]:
         """What it says as it goes on; with each line its processes are noted."""
@@ -83,14 +83,17 @@ def bench(folder: Path) -> Iterator[Bench]:
     started.process.communicate()
 
 
-def below(pid: int) -> set[int]:
-    """Every process that descends from this one."""
-    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
-    pairs = [tuple(map(int, line.split())) for line in shown.stdout.splitlines()]
+def below(pid: int) -> dict[int, str]:
+    """Every process that descends from this one, and its command."""
+    shown = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True
+    )
+    rows = [line.split(maxsplit=2) for line in shown.stdout.splitlines()]
+    pairs = [(int(child), int(parent)) for child, parent, *_ in rows]
     found = {pid}
     while more := {child for child, parent in pairs if parent in found} - found:
         found |= more
-    return found - {pid}
+    return {int(row[0]): row[-1] for row in rows if int(row[0]) in found - {pid}}
 
 
 def assert_nothing_is_left(bench: Bench, folder: Path) -> None:
@@ -136,6 +139,9 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
     assert [] == [name for name in names if name not in table]
     assert 4 == bench.chart.read_text().count('class="title"')
     assert "BullMQ and graphile-worker are left out: " in said
+    modules = " ".join(bench.seen.values())
+    assert "messaging.local.bench.standin" in modules
+    assert "messaging.local.simulator" not in modules
     assert_nothing_is_left(bench, folder)
 
 

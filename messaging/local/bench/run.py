@@ -37,7 +37,7 @@ from messaging.local.bench.nodejs import Node
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
-from messaging.local.bench.site import DEFAULT, Site
+from messaging.local.bench.site import DEFAULT, STAND_IN, Site
 from messaging.local.stopping import INTERRUPTED, stoppable
 from messaging.local.throwaway import new_folder
 from messaging.postgres.figures import versions
@@ -72,7 +72,7 @@ def _run(options: BenchOptions) -> list[Figure]:
     began = datetime.now(UTC)
     with new_folder("bench") as folder:
         node = _node(folder, options)
-        with Site(folder, options.latency) as site:
+        with _place(folder, options) as site:
             postgres = versions(site.connect("messaging")).postgres
             machine = report.machine(postgres, node.versions() if node else {})
             if machine.is_busy:
@@ -170,9 +170,13 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
     return figures
 
 
+def _place(folder: Path, options: BenchOptions, settings: Mapping[str, str] = DEFAULT) -> Site:
+    return Site(folder, options.latency, settings, stands_for_twilio=STAND_IN)
+
+
 @contextmanager
 def _new_place(options: BenchOptions, settings: Mapping[str, str] = DEFAULT) -> Iterator[Site]:
-    with new_folder("bench") as folder, Site(folder, options.latency, settings) as site:
+    with new_folder("bench") as folder, _place(folder, options, settings) as site:
         yield site
 
 

@@ -1,4 +1,4 @@
-"""The place of a measurement: servers, a simulator and processes, all below one folder."""
+"""The place of a measurement: servers, what stands for Twilio, and processes, below one folder."""
 
 import os
 import sys
@@ -37,6 +37,9 @@ TUNING = (
 """What a measurement takes from its own environment: nothing that leads to somebody's data."""
 DEFAULT: Mapping[str, str] = MappingProxyType({})
 """No settings but those that everybody has."""
+SIMULATOR = "messaging.local.simulator"
+STAND_IN = "messaging.local.bench.standin"
+"""Modules that stand for Twilio: with all that it may do, and with as little as answers like it."""
 _LOOK = 0.05
 """Seconds between two looks at a condition: each costs the database something."""
 _START_LIMIT = 60.0
@@ -47,12 +50,17 @@ class Site(Opened):
     """Use it with `with`: what it starts ends with the block, in whatever way that ends."""
 
     def __init__(
-        self, folder: Path, latency: timedelta, settings: Mapping[str, str] = DEFAULT
+        self,
+        folder: Path,
+        latency: timedelta,
+        settings: Mapping[str, str] = DEFAULT,
+        stands_for_twilio: str = SIMULATOR,
     ) -> None:
         """Nothing starts yet. `latency` is how long the simulated Twilio thinks; `settings` are
         those of every process that differ from their defaults."""
         self._folder = folder
         self._more = settings
+        self._stands_for_twilio = stands_for_twilio
         super().__init__()
         self._processes: dict[str, Process] = {}
         self.latency = latency
@@ -150,10 +158,10 @@ class Site(Opened):
     def _start_twilio(self) -> None:
         port = any_free()
         self.twilio = Twilio(port)
-        self.start(
-            "simulator", (sys.executable, "-m", "messaging.local.simulator", "--port", str(port))
-        )
-        self.wait_until(lambda: accepts(port), _START_LIMIT, "the simulator listens")
+        module = self._stands_for_twilio
+        name = module.rpartition(".")[2]
+        self.start(name, (sys.executable, "-m", module, "--port", str(port)))
+        self.wait_until(lambda: accepts(port), _START_LIMIT, f"the {name} listens")
         self.twilio.think(self.latency)
 
     def _kill_all(self) -> None:

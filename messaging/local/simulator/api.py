@@ -31,7 +31,7 @@ def call_of(request: Request) -> Call:
 
 def answer(exchange: Exchange, request: Request, number: int) -> Response:
     """Do what a request asks for; `number` counts requests from 1."""
-    if not _is_allowed(request, exchange.config):
+    if not is_allowed(request, exchange.config):
         return error_response(refusal(20003))
     parts = request.path.removesuffix(".json").split("/")[1:]
     match (request.method, *parts):
@@ -53,8 +53,8 @@ def answer(exchange: Exchange, request: Request, number: int) -> Response:
     return error_response(refusal(20404, resource=request.path))
 
 
-def _is_allowed(request: Request, config: Config) -> bool:
-    """The account's own credentials, for a path that names no other account."""
+def is_allowed(request: Request, config: Config) -> bool:
+    """Whether it has the account's own credentials, and its path names no other account."""
     if request.authorization not in (
         _basic(config.account_sid, config.auth_token),
         _basic(config.api_key, config.api_secret),

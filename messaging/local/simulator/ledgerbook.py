@@ -1,5 +1,6 @@
 """The ledger as the admin API shows it: pages, filters, figures."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import islice
 from typing import Final
@@ -17,10 +18,18 @@ _EQUAL = ("sid", "to", "from", "messaging_service_sid", "status", "job", "attemp
 
 def book(exchange: Exchange, wishes: Form) -> Response:
     """Entries in the order of acceptance, from number `after` + 1 on, at most `limit`."""
+    rest = islice(exchange.ledger.messages, first(wishes), None)
+    return page((one for one in rest if _fits(one, wishes, exchange.ledger)), wishes)
+
+
+def first(wishes: Form) -> int:
+    """The number of the first entry that may be on a page."""
+    return _number(wishes, "after", -1) + 1
+
+
+def page(fits: Iterable[Message], wishes: Form) -> Response:
+    """The first of these messages, at most `limit`, and after which number the next page begins."""
     limit = _number(wishes, "limit", LIMIT)
-    start = _number(wishes, "after", -1) + 1
-    rest = islice(exchange.ledger.messages, start, None)
-    fits = (one for one in rest if _fits(one, wishes, exchange.ledger))
     found = list(islice(fits, limit + 1))
     more = found[limit - 1].number if len(found) > limit else None
     return json_response(
