@@ -207,7 +207,7 @@ class WorkSettings(BaseModel):
         description="The most jobs in one Celery task; few when the queue is short.",
     )
     in_flight: int = Field(
-        800,
+        1000,
         ge=1,
         validation_alias=named("MESSAGING_IN_FLIGHT"),
         description="Requests to Twilio that one worker process keeps open at once, at most.",
