@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from math import ceil
+from math import ceil, inf
 
 from messaging import events
 from messaging.domain.entries import Early, Entry, Hint, Letter, adopted, sort
@@ -160,17 +160,16 @@ def sort_out(rt: Runtime, lane: Lane, entries: Sequence[Entry]) -> list[Hint]:
 
 
 def cut(ready: Sequence[Hint], tasks: int, largest: int) -> list[Chunk]:
-    """Chunks of jobs for about `tasks` tasks: a job each while there are few, and never more than
-    `largest`, which they have while there are many.
-    """
+    """Chunks for about `tasks` tasks: a job each while there are few, never more than `largest`."""
     size = max(1, min(largest, ceil(len(ready) / tasks)))
     return [ready[start : start + size] for start in range(0, len(ready), size)]
 
 
 def largest_chunk(settings: Settings) -> int:
-    """The most jobs in one task: no more than a tenth of a second's limit, where there is one."""
-    rate = settings.sends_per_second
-    return settings.chunk if rate is None else max(1, min(settings.chunk, int(rate / 10)))
+    """The most jobs in one task: no more than a tenth of a second's limit, where there is one, and
+    half of what a worker keeps in flight, which then has several at once."""
+    rate = settings.sends_per_second or inf
+    return int(max(1, min(settings.chunk, settings.in_flight // 2, rate // 10)))
 
 
 def window(settings: Settings) -> int:

@@ -23,6 +23,7 @@ from messaging.line import TASK, unpacked
 from messaging.postgres.connect import AWAY
 from messaging.refusals import Refusals
 from messaging.screening import screen, why_strange
+from messaging.settings import current
 
 _log = get_logger(__name__)
 _BETWEEN_EVENTS = 0.1
@@ -75,7 +76,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         super().__init__(*args, worker_options=worker_options, **kwargs)
         self.initial_prefetch_count = self.max_prefetch_count
         self._refusals = Refusals("message")
-        enough = ENOUGH * runtime.current().settings.in_flight
+        enough = ENOUGH * current().in_flight
         self._backpressure = Backpressure(enough, normal_texts)
         self._flushed_at = self._flush_at = -math.inf
 

@@ -204,7 +204,8 @@ class WorkSettings(BaseModel):
         ge=1,
         le=500,
         validation_alias=named("MESSAGING_CHUNK"),
-        description="The most jobs in one Celery task; few when the queue is short.",
+        description="The most jobs in one Celery task, or half of MESSAGING_IN_FLIGHT if that is "
+        "less. Few when the queue is short.",
     )
     in_flight: int = Field(
         1000,

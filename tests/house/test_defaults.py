@@ -115,7 +115,7 @@ def test_there_are_such_defaults_in_tables_and_in_prose() -> None:
         ("It is silent for 1.5 s (`MESSAGING_BREAKER_SILENCE`), at most ten.", 0),
         ("First 5 s, then 30 s (`MESSAGING_BREAKER_FIRST_WAIT`, `…_LONGEST_WAIT`).", 0),
         ("First 5 s, then 40 s (`MESSAGING_BREAKER_FIRST_WAIT`, `…_LONGEST_WAIT`).", 1),
-        ("Requests that are open (`MESSAGING_IN_FLIGHT`, 800).", 0),
+        ("Requests that are open (`MESSAGING_IN_FLIGHT`, 1000).", 0),
         ("Requests that are open (`MESSAGING_IN_FLIGHT`, 400).", 1),
         ("`MESSAGING_KEEP_PROCESSES_DAYS` (20)", 1),
         ("| setting | default |\n|---|---|\n| `MESSAGING_CHUNK` | 400 |\n", 0),

@@ -278,6 +278,15 @@ def test_tasks_are_as_large_as_they_may_be_where_more_wait_than_one_look_takes(
     assert sizes == [len(chunk) for chunk in found]
 
 
+def test_a_worker_that_keeps_few_requests_in_flight_gets_several_tasks_all_the_same(
+    environment: dict[str, str],
+) -> None:
+    """It takes as many texts as twice what it keeps in flight."""
+    few = load({**environment, "MESSAGING_IN_FLIGHT": "100"})
+    one = load({**environment, "MESSAGING_IN_FLIGHT": "1"})
+    assert (50, 1) == (bridge.largest_chunk(few), bridge.largest_chunk(one))
+
+
 def test_a_rate_limit_keeps_the_window_to_half_a_second(environment: dict[str, str]) -> None:
     limited = load({**environment, "TWILIO_RATE_LIMIT_PER_SECOND": "10"})
     assert (1, 5) == (bridge.largest_chunk(limited), bridge.window(limited))

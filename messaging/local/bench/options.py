@@ -37,7 +37,7 @@ class BenchOptions:
     has_urgent: bool = False
     backlog: int = 10_000
     rows: int = 1_000_000
-    workers: tuple[int, ...] = (1, 2, 4)
+    workers: tuple[int, ...] = (1, 2, 4, 8)
     chart: Path | None = None
     against: Path | None = None
     tolerance: float = 0.2
