@@ -1,6 +1,6 @@
 """Celery's settings: queues, routes, the beat schedule, the fuse.
 
-Celery only hurries. No result is kept, no message is acknowledged late, no task has an eta: what
+Celery only hurries. No result is kept, and nothing is acknowledged so that it comes again: what
 must not be lost is in Postgres, and a Celery message is a hint that may vanish or come twice.
 """
 
@@ -28,7 +28,7 @@ _FOR_REDIS: dict[str, Any] = {
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
-    # In the order of a worker's --queues: urgent first, whenever a thread is free.
+    # In the order of a process's --queues.
     "queue_order_strategy": "priority",
     # No retry_on_timeout: it silently turns batch publishing off.
 }

@@ -169,7 +169,7 @@ def largest_chunk(settings: Settings) -> int:
     """The most jobs in one task: no more than a tenth of a second's limit, where there is one, and
     half of what a worker keeps in flight, which then has several at once."""
     rate = settings.sends_per_second or inf
-    return int(max(1, min(settings.chunk, settings.in_flight // 2, rate // 10)))
+    return int(max(1, min(settings.chunk, settings.in_flight // 2, rate / 10)))
 
 
 def window(settings: Settings) -> int:

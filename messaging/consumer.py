@@ -44,14 +44,14 @@ _NORMAL = Lane.NORMAL.value
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotations
-    """Eight things are other than in Celery's own.
+    """What is other than in Celery's own:
 
     It makes nothing of messages that are none of ours (`screening`).
 
     It fetches few tasks ahead (AHEAD). As soon as one begins, it fetches another.
 
-    It takes no more of the normal lane while it has enough of it to send (ENOUGH), so that urgent
-    tasks find a thread (`intake`).
+    It takes no more of the normal lane while it has enough of it to send (ENOUGH): large tasks
+    leave threads to urgent ones (`intake`).
 
     It gives back the chunks that it has taken and not begun when it stops or loses the broker:
     others send their jobs at once, not when the lease of their entries is over.
@@ -105,16 +105,6 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         fetched = max(0, len(state.reserved_requests) - active) + held
         is_open = fetched < self.max_prefetch_count and not self._backpressure.is_on
         return active < threads and is_open
-
-    def connect(self) -> Connection:
-        """The connection to consume from, which puts nothing back into Redis by itself.
-
-        It would do so with what was fetched and not begun, a second time, and write that to a
-        file below /tmp where Redis is gone.
-        """
-        connection: Connection = super().connect()
-        connection.default_channel.do_restore = False
-        return connection
 
     def ensure_connected(self, conn: Connection) -> Connection:
         """The connection, once the broker answers."""

@@ -26,7 +26,7 @@ class Intake(_Consumer):  # type: ignore[misc]
     """A worker's consumer on two channels of one connection, which are one to Celery.
 
     Tasks that are not acknowledged hold up their own channel only: while a worker has enough of
-    the normal lane, urgent tasks still come in, and find a thread.
+    the normal lane, urgent tasks still come in.
     """
 
     def __init__(self, channel: Any, queues: list[Queue], **more: Any) -> None:
@@ -80,6 +80,11 @@ class Intake(_Consumer):  # type: ignore[misc]
             self._normal.on_message = self.on_message
             self._normal.consume(no_ack)
 
+    def purge(self) -> int:
+        """Throws away what is in all of the queues; returns how many messages those were."""
+        normal = self._normal.purge() if self._normal else 0
+        return int(super().purge() + normal)
+
     def cancel(self) -> None:
         """Takes no more from any queue."""
         super().cancel()
@@ -106,12 +111,13 @@ class Backpressure:
 
     @property
     def is_on(self) -> bool:
-        """Whether the worker takes no more. May be asked from any thread."""
-        return bool(self._waiting)
+        """Whether the worker takes no more. May be asked from any thread; where the hub's hangs,
+        it is not enough that something waits."""
+        return bool(self._waiting) and self._texts() >= self._most
 
-    def acknowledge(self, hub: Any, acknowledge: Callable[..., None], *words: Any) -> None:
+    def acknowledge(self, hub: Any, acknowledge: Callable[..., None], *given: Any) -> None:
         """Acknowledges a message now, or when there is less to send."""
-        self._waiting.append(partial(acknowledge, *words))
+        self._waiting.append(partial(acknowledge, *given))
         self._look(hub)
 
     def forget(self) -> None:

@@ -35,9 +35,9 @@ _SOON = timedelta(minutes=1)
 _LANES = frozenset(lane.value for lane in Lane)
 _ROUNDS = frozenset(("every", "lasting"))
 
-_BETWEEN_ASKING = 5
-"""Seconds after which a worker asks Redis again where nothing came; what comes, comes at once.
-kombu asks every second."""
+_BETWEEN_ASKING = 2
+"""Seconds after which a process asks Redis again where nothing came; what comes, comes at once.
+kombu asks every second. One that stops waits for the end of that."""
 
 _UNREADABLE = "It is no message of Celery's."
 _NO_TASK = "It names a task that is none of ours."
@@ -193,9 +193,14 @@ def _is_whole_message(payload: object) -> bool:
 
 
 class _Channel(redis.Channel):
-    """A channel that goes on where what it has taken from a queue is no JSON."""
+    """A channel that goes on where what it has taken from a queue is no JSON.
+
+    It puts nothing back into Redis by itself. It would do so with what was fetched and not begun,
+    besides the consumer, and write that to a file below /tmp where Redis is gone.
+    """
 
     Message = _Message
+    do_restore = False
 
     def __init__(self, refused: Callable[[str], None], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]

@@ -33,18 +33,47 @@ with app.connection_for_read() as connection:
         with suppress(TimeoutError):
             connection.drain_events(timeout=1)
 """
+_PURGES = """
+from messaging.celery import app
+
+for queue in ("deliver.normal", "deliver.urgent", "deliver.normal"):
+    app.send_task("messaging.deliver", args=["urgent", []], queue=queue)
+print(app.control.purge())
+"""
+_PUTS_BACK = """
+from messaging.celery import app
+from messaging.screening import screen
+
+with app.connection_for_read() as connection:
+    screen(connection, print)
+    print({channel.do_restore for channel in (connection.default_channel, connection.channel())})
+"""
 
 
 def test_normal_tasks_that_wait_to_be_acknowledged_hold_up_no_urgent_ones(
     environment: dict[str, str],
 ) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", _FETCHES],
+    fetched = told(_FETCHES, environment).split()
+    assert {"deliver.urgent": 3, "deliver.normal": NORMAL_AHEAD} == Counter(fetched)
+
+
+def test_celerys_purge_throws_away_the_tasks_of_both_lanes(environment: dict[str, str]) -> None:
+    assert "3" == told(_PURGES, environment).strip()
+
+
+def test_no_channel_of_a_worker_puts_tasks_back_by_itself(environment: dict[str, str]) -> None:
+    """The consumer does, once; kombu writes a file below /tmp where Redis is gone."""
+    assert "{False}" == told(_PUTS_BACK, environment).strip()
+
+
+def told(program: str, environment: dict[str, str]) -> str:
+    """What a program prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    fetched = {"deliver.urgent": 3, "deliver.normal": NORMAL_AHEAD}
-    assert fetched == Counter(told.stdout.split())
+    return done.stdout

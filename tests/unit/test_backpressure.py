@@ -49,8 +49,7 @@ def test_what_is_forgotten_is_never_acknowledged() -> None:
     assert [] == worker.acknowledged
 
 
-def test_a_hub_that_has_forgotten_to_look_again_holds_nothing_up() -> None:
-    """It forgets its timers when the broker is lost."""
+def test_where_the_hub_has_lost_its_timer_the_next_task_frees_both() -> None:
     worker = Worker(texts=100)
     worker.begin("first")
     worker.hub.later.clear()

@@ -62,6 +62,7 @@ def test_a_task_of_the_normal_lane_waits_while_there_is_enough_to_send(
     assert not message.is_acknowledged
     assert not consumer.has_room(16), "nor is it stuck, then, though tasks wait"
     state.requests.popitem()
+    assert consumer.has_room(16), "also where the hub hangs"
     consumer.hub.pass_time(1)
     assert message.is_acknowledged
     assert consumer.has_room(16)
