@@ -49,6 +49,29 @@ with app.connection_for_read() as connection:
     print({channel.do_restore for channel in (connection.default_channel, connection.channel())})
 """
 
+_STOPS = """
+from contextlib import suppress
+from threading import Timer
+
+from messaging.celery import app
+from messaging.screening import screen
+
+app.amqp.queues.select(["deliver.urgent", "deliver.normal"])
+with app.connection_for_read() as connection:
+    screen(connection, print)
+    consumer = app.amqp.TaskConsumer(connection)
+    consumer.consume()
+    with suppress(TimeoutError):
+        connection.drain_events(timeout=0.2)
+    consumer.cancel()
+    given = ("messaging.deliver", ["urgent", []])
+    late = Timer(0.3, app.send_task, given, {"queue": "deliver.normal"})
+    late.start()
+    consumer.close()
+late.join()
+print(app.control.purge())
+"""
+
 
 def test_normal_tasks_that_wait_to_be_acknowledged_hold_up_no_urgent_ones(
     environment: dict[str, str],
@@ -59,6 +82,12 @@ def test_normal_tasks_that_wait_to_be_acknowledged_hold_up_no_urgent_ones(
 
 def test_celerys_purge_throws_away_the_tasks_of_both_lanes(environment: dict[str, str]) -> None:
     assert "3" == told(_PURGES, environment).strip()
+
+
+def test_a_task_that_redis_gives_to_a_worker_that_stops_goes_back(
+    environment: dict[str, str],
+) -> None:
+    assert "1" == told(_STOPS, environment).strip()
 
 
 def test_no_channel_of_a_worker_puts_tasks_back_by_itself(environment: dict[str, str]) -> None:
