@@ -141,12 +141,13 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """
         if not self.task_consumer.is_normal(message):
             return
-        acknowledge = message.ack_log_error
-        later: Callable[..., None] = partial(self._backpressure.acknowledge, self.hub, acknowledge)
+        acknowledge: Callable[..., None] = message.ack_log_error
         if message.headers.get("eta"):
-            acknowledge(_log, self.connection_errors)  # type: ignore[no-untyped-call]
-            later = _is_acknowledged
-        message.ack_log_error = later  # type: ignore[method-assign]
+            acknowledge(_log, self.connection_errors)
+            acknowledge = _is_acknowledged
+        else:
+            acknowledge = partial(self._backpressure.acknowledge, self.hub, acknowledge)
+        message.ack_log_error = acknowledge  # type: ignore[method-assign]
 
     def _flush_events(self) -> None:
         """Called by the hub once an event waits: those that come soon are to go with it."""

@@ -131,7 +131,7 @@ class Backpressure:
         self._waiting.clear()
 
     def _look(self, hub: Any) -> None:
-        if self._waiting and self._texts() >= self._most:
+        if self.is_on:
             hub.call_later(_LOOK, self._look, hub)
             return
         waiting, self._waiting = self._waiting, []

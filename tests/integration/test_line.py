@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from messaging.intake import NORMAL_AHEAD
 
 _FETCHES = """
@@ -50,6 +52,7 @@ with app.connection_for_read() as connection:
 """
 
 _STOPS = """
+import sys
 from contextlib import suppress
 from threading import Timer
 
@@ -65,7 +68,7 @@ with app.connection_for_read() as connection:
         connection.drain_events(timeout=0.2)
     consumer.cancel()
     given = ("messaging.deliver", ["urgent", []])
-    late = Timer(0.3, app.send_task, given, {"queue": "deliver.normal"})
+    late = Timer(0.3, app.send_task, given, {"queue": sys.argv[1]})
     late.start()
     consumer.close()
 late.join()
@@ -84,10 +87,11 @@ def test_celerys_purge_throws_away_the_tasks_of_both_lanes(environment: dict[str
     assert "3" == told(_PURGES, environment).strip()
 
 
+@pytest.mark.parametrize("queue", ["deliver.urgent", "deliver.normal"])
 def test_a_task_that_redis_gives_to_a_worker_that_stops_goes_back(
-    environment: dict[str, str],
+    environment: dict[str, str], queue: str
 ) -> None:
-    assert "1" == told(_STOPS, environment).strip()
+    assert "1" == told(_STOPS, environment, queue).strip()
 
 
 def test_no_channel_of_a_worker_puts_tasks_back_by_itself(environment: dict[str, str]) -> None:
@@ -95,10 +99,10 @@ def test_no_channel_of_a_worker_puts_tasks_back_by_itself(environment: dict[str,
     assert "{False}" == told(_PUTS_BACK, environment).strip()
 
 
-def told(program: str, environment: dict[str, str]) -> str:
+def told(program: str, environment: dict[str, str], *words: str) -> str:
     """What a program prints."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *words],
         env=environment,
         capture_output=True,
         text=True,

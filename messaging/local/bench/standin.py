@@ -27,7 +27,7 @@ from messaging.local.simulator.admin import PREFIX
 from messaging.local.simulator.api import is_allowed
 from messaging.local.simulator.config import Config, Milliseconds
 from messaging.local.simulator.connection import Connection, Turn
-from messaging.local.simulator.heads import END, Heads
+from messaging.local.simulator.heads import Heads
 from messaging.local.simulator.message import API_VERSION
 from messaging.local.simulator.refusals import Refusal, refusal
 from messaging.local.simulator.requests import Request, error_response, json_response
@@ -58,9 +58,8 @@ class _TextHeads(Heads):
 
     def form(self, data: bytes) -> bytes | None:
         """The body of the one whole text that `data` is, if its head is known."""
-        end = data.find(END) + len(END)
-        head = self._known.get(data[:end])
-        return data[end:] if head is not None and len(data) == end + head.length else None
+        parts = self.parts(data)
+        return parts[1] if parts else None
 
 
 class _Line(Connection):

@@ -9,7 +9,7 @@ from typing import Final
 
 from messaging.local.simulator.requests import Request
 
-END: Final = b"\r\n\r\n"
+_END: Final = b"\r\n\r\n"
 _MOST: Final = 4096
 _PLAIN_ONLY: Final = (b"\r\ntransfer-encoding:", b"\r\nexpect:", b"\r\nupgrade:")
 
@@ -44,15 +44,18 @@ class Heads:
 
     def request(self, data: bytes) -> Request | None:
         """The one whole request that `data` is, if its head is known; else the parser must read."""
-        end = data.find(END) + len(END)
+        parts = self.parts(data)
+        return parts[0].with_body(parts[1]) if parts else None
+
+    def parts(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The same, as its head and its body."""
+        end = data.find(_END) + len(_END)
         head = self._known.get(data[:end])
-        if head is None or len(data) != end + head.length:
-            return None
-        return head.with_body(data[end:])
+        return (head, data[end:]) if head and len(data) == end + head.length else None
 
     def learn(self, data: bytes, request: Request) -> None:
         """Remember the head of `data`, which the parser read as exactly this request."""
-        end = data.find(END) + len(END)
+        end = data.find(_END) + len(_END)
         if request.is_from_a_page or request.has_strange_name:
             return
         is_plain = not any(name in data[:end].lower() for name in _PLAIN_ONLY)
