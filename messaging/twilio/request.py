@@ -47,11 +47,12 @@ class FormPost:
 
 def form_encoded(form: Mapping[str, object]) -> bytes:
     """What `urlencode(form, doseq=True)` gives, three times as fast."""
-    fields = [
-        f"{_quoted_name(name)}={_quoted(str(value))}"
-        for name, given in form.items()
-        for value in (given if isinstance(given, list) else [given])
-    ]
+    fields = []
+    for name, given in form.items():
+        if isinstance(given, list):
+            fields += [f"{_quoted_name(name)}={_quoted(str(value))}" for value in given]
+        else:
+            fields.append(f"{_quoted_name(name)}={_quoted(str(given))}")
     return "&".join(fields).encode()
 
 
@@ -60,6 +61,8 @@ def _quoted(value: str) -> str:
     if value.isascii():
         if value.isalnum():  # an id
             return value
+        if value.startswith("+") and value[1:].isalnum():  # a number
+            return "%2B" + value[1:]
         octets = value
     else:
         octets = value.encode().decode("latin-1")
