@@ -52,6 +52,11 @@ def create(
     half.rename(cluster)
 
 
+def admit_network(cluster: Path) -> None:
+    """From its next start on, take clients of the network that it listens on, with a password."""
+    (cluster / "pg_hba.conf").write_text("host all all samenet scram-sha-256\n")
+
+
 def postmaster(cluster: Path) -> Postmaster | None:
     """Who runs, or last ran, on these files; None where nobody does or it's just starting."""
     try:

@@ -8,10 +8,10 @@ from messaging.local.ports import LOOPBACK
 _LIMIT = 1.0
 
 
-def accepts(port: int) -> bool:
-    """Whether somebody takes connections on this loopback port."""
+def accepts(port: int, host: str = LOOPBACK) -> bool:
+    """Whether somebody takes connections on this port."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=_LIMIT):
+        with socket.create_connection((host, port), timeout=_LIMIT):
             return True
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Free ports on the loopback address."""
+"""Free ports, on the loopback address or another one of this host."""
 
 import os
 import socket
@@ -11,19 +11,19 @@ _EACH = 64
 _asked = count()
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Whether a server could listen on it now."""
     with socket.socket() as probe:
         # As servers do: a port that merely remembers closed connections is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True
 
 
-def any_free() -> int:
+def any_free(host: str = LOOPBACK) -> int:
     """A port that nobody has, and that this process has not been given before.
 
     Each process begins at another one: two that ask at the same time, and use it a little later,
@@ -34,11 +34,11 @@ def any_free() -> int:
         port = _FIRST + (begin + next(_asked)) % _MANY
         with socket.socket() as probe:
             try:
-                probe.bind((LOOPBACK, port))
+                probe.bind((host, port))
             except OSError:
                 continue
             return port
-    raise OSError(f"No port from {_FIRST} to {_FIRST + _MANY - 1} is free on {LOOPBACK}.")
+    raise OSError(f"No port from {_FIRST} to {_FIRST + _MANY - 1} is free on {host}.")
 
 
 def next_free(port: int, *, taken: frozenset[int] = frozenset()) -> int:

@@ -1,4 +1,4 @@
-"""Postgres as a child of this process, on loopback, with data that is kept in a folder."""
+"""Postgres as a child of this process, on one address, with data that is kept in a folder."""
 
 import signal
 from pathlib import Path
@@ -15,7 +15,6 @@ from messaging.local.server import Server
 _NAME = "messaging"
 """Of the user and of the database."""
 _SETTINGS = {
-    "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "200",
     "timezone": "UTC",
@@ -54,26 +53,28 @@ class EmbeddedPostgres(Server):
         durable: bool = True,
         programs: Path | None = None,
         guard: Guard | None = None,
+        host: str = LOOPBACK,
     ) -> None:
         """Nothing starts yet.
 
         `version` is 18 or 16; `programs` is the `bin` folder of another PostgreSQL, and wins.
         `durable=False` is for tests: fast, and the data may be lost if the machine crashes.
+        `host` is the address to listen on; other hosts of its network may connect, too.
         """
-        super().__init__(folder, port=port, throwaway=not durable, guard=guard)
+        super().__init__(folder, port=port, throwaway=not durable, guard=guard, host=host)
         self._durable = durable
         self._package = binaries.installed(programs) if programs else binaries.postgres(version)
 
     @property
     def url(self) -> str:
-        """postgresql://messaging:password@127.0.0.1:port/messaging."""
+        """postgresql://messaging:password@host:port/messaging."""
         return self._url_of(_NAME, self.port)
 
     @property
     def pgpass(self) -> Path:
         """A password file for psql and other clients (PGPASSFILE), right for the last start."""
         file = self.folder / "pgpass"
-        secret.write_private(file, f"{LOOPBACK}:{self.port}:*:{_NAME}:{self.password}\n")
+        secret.write_private(file, f"{self._host}:{self.port}:*:{_NAME}:{self.password}\n")
         return file
 
     @property
@@ -82,20 +83,24 @@ class EmbeddedPostgres(Server):
         return self._package.bin
 
     def _prepare(self, place: Place) -> None:
-        if (place.path / "cluster").exists():
-            cluster.make_free(place.path / "cluster")
-            return
-        cluster.create(
-            place.path / "cluster",
-            initdb=self._tool("initdb", place),
-            user=_NAME,
-            password=self.password,
-            durable=self._durable,
-            account=place.account,
-        )
+        files = place.path / "cluster"
+        if files.exists():
+            cluster.make_free(files)
+        else:
+            cluster.create(
+                files,
+                initdb=self._tool("initdb", place),
+                user=_NAME,
+                password=self.password,
+                durable=self._durable,
+                account=place.account,
+            )
+        if self._host != LOOPBACK:
+            cluster.admit_network(files)
 
     def _program(self, place: Place, port: int) -> Program:
-        settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE) | {"port": str(port)}
+        settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE)
+        settings |= {"listen_addresses": self._host, "port": str(port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return Program(
             argv=(self._tool("postgres", place), "-D", str(place.path / "cluster"), *options),
@@ -130,4 +135,4 @@ class EmbeddedPostgres(Server):
         return str(self._package.for_account(name, place) / name)
 
     def _url_of(self, database: str, port: int) -> str:
-        return f"postgresql://{_NAME}:{self.password}@{LOOPBACK}:{port}/{database}"
+        return f"postgresql://{_NAME}:{self.password}@{self._host}:{port}/{database}"

@@ -10,7 +10,7 @@ from messaging.local import secret
 from messaging.local.account import unprivileged
 from messaging.local.guard import Guard
 from messaging.local.place import Lock, Place, make_folder
-from messaging.local.ports import any_free, is_free
+from messaging.local.ports import LOOPBACK, any_free, is_free
 from messaging.local.process import Process, Program, wait_until
 
 _START_LIMIT = 30.0
@@ -27,9 +27,21 @@ class Server(ABC):
 
     name: str
 
-    def __init__(self, folder: Path, *, port: int, throwaway: bool, guard: Guard | None) -> None:
-        """Nothing starts yet. Port 0 is that of the last start if it's free, else any."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        throwaway: bool,
+        guard: Guard | None,
+        host: str = LOOPBACK,
+    ) -> None:
+        """Nothing starts yet. Port 0 is that of the last start if it's free, else any.
+
+        `host` is the address to listen on, and no other.
+        """
         self.folder = folder.absolute()
+        self._host = host
         self._wanted = port
         self._throwaway = throwaway
         self._guard = guard
@@ -122,7 +134,7 @@ class Server(ABC):
         make_folder(self.folder)
         taken = f"The {self.name} of {self.folder} already runs"
         self._lock = Lock(self.folder / "lock", otherwise=taken)
-        if self._wanted and not is_free(self._wanted):
+        if self._wanted and not is_free(self._wanted, self._host):
             raise Misconfigured(f"Port {self._wanted}, wanted for {self.name}, is taken.")
         account = unprivileged(self.folder / "cluster")
         place = Place(self.folder, account, throwaway=self._throwaway)
@@ -137,7 +149,7 @@ class Server(ABC):
                 secret.write_private(self.folder / "port", f"{port}\n")
                 return
             self._process.kill()
-            if is_free(port) and not self._failed_for_remains():  # nor was it the port
+            if is_free(port, self._host) and not self._failed_for_remains():  # nor was it the port
                 break
         raise Unreachable(f"{self.name} did not start in {self.folder}:\n{self._last_words()}")
 
@@ -158,7 +170,9 @@ class Server(ABC):
 
     def _choose_port(self) -> int:
         last = self._last_port()
-        return self._wanted or (last if last and is_free(last) else any_free())
+        if self._wanted:
+            return self._wanted
+        return last if last and is_free(last, self._host) else any_free(self._host)
 
     def _last_port(self) -> int | None:
         file = self.folder / "port"

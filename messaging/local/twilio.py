@@ -38,16 +38,17 @@ class Accepted:
 
 
 class Twilio:
-    """What stands for Twilio on a loopback port, and runs."""
+    """What stands for Twilio on a port of this host, and runs."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
         """Nothing is asked yet."""
         self.port = port
+        self._host = host
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def think(self, latency: timedelta) -> None:
         """From now on every request takes so long."""
@@ -96,7 +97,7 @@ class Twilio:
         self._ask("POST", "release")
 
     def _ask(self, method: str, what: str, body: str | None = None) -> bytes:
-        connection = HTTPConnection(LOOPBACK, self.port, timeout=_LIMIT)
+        connection = HTTPConnection(self._host, self.port, timeout=_LIMIT)
         try:
             connection.request(method, f"/_simulator/{what}", body)
             answer = connection.getresponse()

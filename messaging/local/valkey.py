@@ -1,4 +1,4 @@
-"""Valkey as a child of this process, on loopback, keeping nothing on disk."""
+"""Valkey as a child of this process, on one address, keeping nothing on disk."""
 
 import os
 import re
@@ -40,21 +40,22 @@ class EmbeddedValkey(Server):
         port: int = 0,
         *,
         guard: Guard | None = None,
+        host: str = LOOPBACK,
     ) -> None:
         """Nothing starts yet."""
-        super().__init__(folder, port=port, throwaway=True, guard=guard)
+        super().__init__(folder, port=port, throwaway=True, guard=guard, host=host)
 
     @property
     def url(self) -> str:
-        """redis://:password@127.0.0.1:port/0."""
-        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+        """redis://:password@host:port/0."""
+        return f"redis://:{self.password}@{self._host}:{self.port}/0"
 
     def _prepare(self, place: Place) -> None:
         """Nothing: it keeps nothing."""
 
     def _program(self, place: Place, port: int) -> Program:
         programs = binaries.valkey().for_account("valkey-server", place)
-        configuration = _CONFIGURATION.format(host=LOOPBACK, port=port, password=self.password)
+        configuration = _CONFIGURATION.format(host=self._host, port=port, password=self.password)
         return Program(
             argv=(str(programs / "valkey-server"), "-"),
             environment={"PATH": os.defpath, "LC_ALL": "C"},
@@ -69,7 +70,7 @@ class EmbeddedValkey(Server):
         Asked in the protocol's plain form, because importing the client takes 0.15 s.
         """
         try:
-            with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+            with socket.create_connection((self._host, port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nINFO server\r\nQUIT\r\n".encode())
                 answer = b"".join(iter(lambda: connection.recv(65536), b""))
         except OSError:

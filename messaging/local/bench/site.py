@@ -18,7 +18,7 @@ from messaging.local.environment import Environment
 from messaging.local.guard import Guard
 from messaging.local.listening import accepts
 from messaging.local.opened import Opened
-from messaging.local.ports import any_free
+from messaging.local.ports import LOOPBACK, any_free
 from messaging.local.postgres import EmbeddedPostgres
 from messaging.local.process import Process, Program
 from messaging.local.processes import Command
@@ -55,12 +55,14 @@ class Site(Opened):
         latency: timedelta,
         settings: Mapping[str, str] = DEFAULT,
         stands_for_twilio: str = SIMULATOR,
+        host: str = LOOPBACK,
     ) -> None:
         """Nothing starts yet. `latency` is how long the simulated Twilio thinks; `settings` are
-        those of every process that differ from their defaults."""
+        those of every process that differ from their defaults; servers listen on `host`."""
         self._folder = folder
         self._more = settings
         self._stands_for_twilio = stands_for_twilio
+        self._host = host
         super().__init__()
         self._processes: dict[str, Process] = {}
         self.latency = latency
@@ -95,8 +97,13 @@ class Site(Opened):
     def start_command(self, command: Command, number: int = 1, **more: str) -> str:
         """Start a process of the Procfile, and give its name: from the second on with a number."""
         name = command.name if number == 1 else f"{command.name}-{number}"
-        self.start(name, command.argv(self.environment | more, number), **more)
+        argv = command.argv(self.environment | more, number)
+        self.start(name, (*self.way_to(command, number), *argv), **more)
         return name
+
+    def way_to(self, command: Command, number: int) -> Sequence[str]:
+        """What stands before a command to have it run where it belongs: nothing, on one host."""
+        return ()
 
     def kill(self, name: str) -> None:
         """Kill a process with -9; it is not missed any more."""
@@ -149,19 +156,23 @@ class Site(Opened):
         enter = self._closing.enter_context
         self._guard = Guard()
         self._closing.callback(self._guard.close)
-        self.valkey = enter(EmbeddedValkey(self._folder / "valkey", guard=self._guard))
-        self.postgres = enter(EmbeddedPostgres(self._folder / "postgres", guard=self._guard))
+        self.valkey = enter(
+            EmbeddedValkey(self._folder / "valkey", guard=self._guard, host=self._host)
+        )
+        self.postgres = enter(
+            EmbeddedPostgres(self._folder / "postgres", guard=self._guard, host=self._host)
+        )
         migrate(self.postgres.url)
         self._closing.callback(self._kill_all)
         self._start_twilio()
 
     def _start_twilio(self) -> None:
-        port = any_free()
-        self.twilio = Twilio(port)
+        host, port = self._host, any_free(self._host)
+        self.twilio = Twilio(port, host)
         module = self._stands_for_twilio
         name = module.rpartition(".")[2]
-        self.start(name, (sys.executable, "-m", module, "--port", str(port)))
-        self.wait_until(lambda: accepts(port), _START_LIMIT, f"the {name} listens")
+        self.start(name, (sys.executable, "-m", module, "--host", host, "--port", str(port)))
+        self.wait_until(lambda: accepts(port, host), _START_LIMIT, f"the {name} listens")
         self.twilio.think(self.latency)
 
     def _kill_all(self) -> None:

@@ -22,6 +22,7 @@ from messaging.local.bench.taken import Acceptance, Taken
 from messaging.local.bench.waiting import THEN_CLOSE, Waiting
 from messaging.local.listener import Listener
 from messaging.local.loops import fast_loop
+from messaging.local.ports import LOOPBACK
 from messaging.local.simulator.__main__ import configure
 from messaging.local.simulator.admin import PREFIX
 from messaging.local.simulator.api import is_allowed
@@ -90,7 +91,7 @@ class _Line(Connection):
 
 
 class StandIn:
-    """Takes texts on a loopback port, in a loop that runs."""
+    """Takes texts on a port, in a loop that runs."""
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
         """Listens at once. Raises OSError if the port is taken."""
@@ -169,8 +170,10 @@ class StandIn:
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError if the port is taken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", required=True, help="the loopback port to listen on")
-    config = configure(["--port", parser.parse_args(arguments).port], environment)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
+    parser.add_argument("--port", required=True, help="the port to listen on")
+    given = parser.parse_args(arguments)
+    config = configure(["--host", given.host, "--port", given.port], environment)
     collect_seldom()
     with asyncio.Runner(loop_factory=fast_loop) as runner:
         runner.run(_serve_until_told(config))
