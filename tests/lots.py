@@ -40,6 +40,7 @@ PROCESSES: Mapping[str, int] = {
     "tests/acceptance/test_up_start.py": 30,
     "tests/bench/test_against.py": 20,
     "tests/bench/test_bench.py": 30,
+    "tests/bench/test_hosts.py": 80,
     "tests/bench/test_outage.py": 60,
     "tests/bench/test_pacing.py": 20,
     "tests/chaos/test_chaos.py": 140,

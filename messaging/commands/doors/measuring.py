@@ -57,7 +57,7 @@ def bench(
     """Measure how fast it is on this machine, beside plain Celery.
 
     Everything that it needs is embedded and removed at the end; takes about two minutes. On demand
-    also --only growth,storage,memory,scaling, which take some minutes more.
+    also --only growth,storage,memory,scaling,hosts, which take some minutes more.
     """
     from messaging.local.bench import BenchOptions, parts, run
 

@@ -8,7 +8,7 @@ from messaging.errors import Refused
 
 USUAL = ("sending", "latency", "enqueue", "receipts", "idle", "promotion")
 """What is measured unless something else is asked for."""
-PARTS = (*USUAL, "growth", "storage", "rules", "memory", "scaling")
+PARTS = (*USUAL, "growth", "storage", "rules", "memory", "scaling", "hosts")
 """What can be measured, in the order of the table."""
 COMPARED = frozenset({"sending", "latency"})
 """Those of them in which others take part."""
@@ -22,9 +22,9 @@ class BenchOptions:
     `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
     take part, too. `has_urgent` measures the latency of urgent texts behind a `backlog`, too.
     `rows` are in the table when growth and storage are measured, and `workers` are how many there
-    are, in ascending order, when scaling is. `chart` is where the figures that others have, too,
-    are drawn. `against` is an earlier report; a ratio may be worse than there by the share
-    `tolerance`.
+    are, in ascending order, when scaling and hosts are. `chart` is where the figures that others
+    have, too, are drawn. `against` is an earlier report; a ratio may be worse than there by the
+    share `tolerance`.
     """
 
     messages: int = 3000

@@ -15,9 +15,11 @@ from messaging.local.bench import (
     chart,
     enqueuing,
     growth,
+    hosts,
     idling,
     latency,
     memory,
+    network,
     peers,
     promotion,
     receipts,
@@ -124,6 +126,8 @@ def _expect_folder(file: Path | None) -> None:
 def _expect_parts(options: BenchOptions) -> None:
     if options.chart and not options.is_compared:
         raise Refused("--chart draws sending and latency: have one of them in --only, too.")
+    if "hosts" in options.only:
+        network.entrance()
     if options.has_urgent and "latency" not in options.only:
         raise Refused("--urgent is a figure of the latency: have that in --only, too.")
 
@@ -157,6 +161,8 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
                 figures += memory.measure(site, ours, options.messages, say)
             if "scaling" in options.only:
                 figures += scaling.measure(site, ours, options, say)
+    if "hosts" in options.only:
+        figures += hosts.measure(options, say)
     if "growth" in options.only:
         with _new_place(options) as site:
             figures += growth.measure(site, options, say)

@@ -19,7 +19,11 @@ _FOR_A_SIGN = 1.0
 
 
 def measure(
-    site: Site, ours: Ours, options: BenchOptions, say: Callable[[str], None]
+    site: Site,
+    ours: Ours,
+    options: BenchOptions,
+    say: Callable[[str], None],
+    part: str = "scaling",
 ) -> list[Figure]:
     """Rate and processor time with more and more workers; there is one so far."""
     figures: list[Figure] = []
@@ -28,8 +32,8 @@ def measure(
         sending.warm_up(site, ours, options.messages)
         runs = [sending.send(site, ours, options.messages) for _ in range(options.runs)]
         written = f"{count} {'worker' if count == 1 else 'workers'}"
-        found = Samples(ours=runs).figures("scaling", "message")
-        say(f"scaling, {written}: {found[0].median:,.0f}/s")
+        found = Samples(ours=runs).figures(part, "message")
+        say(f"{part}, {written}: {found[0].median:,.0f}/s")
         figures += [figure.under(written) for figure in found]
     return figures
 
