@@ -63,8 +63,9 @@ with Hosts(Path(sys.argv[1]), options) as site:
         print(error)
 """
 RIGHTS = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-CABLE = ("ip", "link", "add", "one", "type", "veth", "peer", "name", "other")
-SWITCH = ("ip", "link", "add", "switch", "type", "bridge")
+IP = shutil.which("ip", path=network.PATH) or "ip"
+CABLE = (IP, "link", "add", "one", "type", "veth", "peer", "name", "other")
+SWITCH = (IP, "link", "add", "switch", "type", "bridge")
 LIMIT = 30.0
 
 
