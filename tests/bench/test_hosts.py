@@ -18,6 +18,7 @@ from messaging.local.bench import network
 from messaging.local.process import wait_until
 from tests.bench.test_bench import Bench, assert_nothing_is_left
 
+IP = shutil.which("ip", path=network.PATH) or "ip"
 _OPTIONS = """
 import sys
 from datetime import timedelta
@@ -62,8 +63,16 @@ with Hosts(Path(sys.argv[1]), options) as site:
     except psycopg.OperationalError as error:
         print(error)
 """
+USED = f"""{INSIDE}
+import socket, subprocess
+subprocess.run(["{IP}", "link", "set", "lo", "up"])
+try:
+    Hosts(Path(sys.argv[1]), options)
+except Refused as error:
+    print(error)
+print([name for _, name in socket.if_nameindex() if name in ("lo", "switch")])
+"""
 RIGHTS = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-IP = shutil.which("ip", path=network.PATH) or "ip"
 CABLE = (IP, "link", "add", "one", "type", "veth", "peer", "name", "other")
 SWITCH = (IP, "link", "add", "switch", "type", "bridge")
 LIMIT = 30.0
@@ -211,6 +220,13 @@ def test_servers_listen_on_the_network_only_and_want_a_password(folder: Path) ->
     said = inside(folder, LISTENING)
     assert not POSSIBLE or said.startswith("[False, False, False]\n[True, True, True]\n")
     assert not POSSIBLE or "no password supplied" in said
+
+
+def test_a_network_that_is_in_use_gets_no_switch(folder: Path) -> None:
+    said = inside(folder, USED)
+    assert not POSSIBLE or said == (
+        "Hosts are measured in a network of their own: messaging bench --only hosts.\n['lo']\n"
+    )
 
 
 @pytest.mark.parametrize(

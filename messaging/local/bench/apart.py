@@ -33,7 +33,7 @@ class Hosts(Site):
     """A place with several hosts: one for each worker, and one for all else, where we are."""
 
     def __init__(self, folder: Path, options: BenchOptions) -> None:
-        """Nothing starts yet. We are in the new network, which has no switch."""
+        """Nothing starts yet but a switch. Raises Refused where the network is not a new one."""
         network.open_switch()
         super().__init__(folder, options.latency, stands_for_twilio=STAND_IN, host=network.SERVERS)
 

@@ -52,7 +52,12 @@ def address(number: int) -> str:
 
 
 def open_switch() -> None:
-    """Make the switch, on the host that this process is on. Raises Unreachable if it fails."""
+    """Make the switch, on the host that this process is on.
+
+    Raises Refused where that host is in use, as the machine itself is, Unreachable if it fails.
+    """
+    if _run((_program("ip"), "link", "show", "up"), ()).stdout:  # on a new host, nothing is
+        raise Refused("Hosts are measured in a network of their own: messaging bench --only hosts.")
     _ip((), _SWITCH)
 
 
