@@ -14,9 +14,10 @@ from messaging.local.server import Server
 
 _NAME = "messaging"
 """Of the user and of the database."""
+CONNECTIONS = 200
+"""At a time, unless more are asked for."""
 _SETTINGS = {
     "unix_socket_directories": "",
-    "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
@@ -51,6 +52,7 @@ class EmbeddedPostgres(Server):
         version: int = 18,
         port: int = 0,
         durable: bool = True,
+        connections: int = CONNECTIONS,
         programs: Path | None = None,
         guard: Guard | None = None,
         host: str = LOOPBACK,
@@ -60,9 +62,11 @@ class EmbeddedPostgres(Server):
         `version` is 18 or 16; `programs` is the `bin` folder of another PostgreSQL, and wins.
         `durable=False` is for tests: fast, and the data may be lost if the machine crashes.
         `host` is the address to listen on; other hosts of its network may connect, too.
+        `connections` are how many there may be at a time.
         """
         super().__init__(folder, port=port, throwaway=not durable, guard=guard, host=host)
         self._durable = durable
+        self._connections = str(connections)
         self._package = binaries.installed(programs) if programs else binaries.postgres(version)
 
     @property
@@ -100,7 +104,8 @@ class EmbeddedPostgres(Server):
 
     def _program(self, place: Place, port: int) -> Program:
         settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE)
-        settings |= {"listen_addresses": self._host, "port": str(port)}
+        settings |= {"listen_addresses": self._host, "max_connections": self._connections}
+        settings |= {"port": str(port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return Program(
             argv=(self._tool("postgres", place), "-D", str(place.path / "cluster"), *options),

@@ -1,5 +1,6 @@
 """A measurement against an earlier one: what is better, what is worse, and what is too much."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,12 +94,23 @@ def test_the_verdict_names_the_ratio_and_what_it_was(file: Path) -> None:
     ) == against.verdict(found, 0.2)
 
 
-def test_other_messages_and_another_latency_are_pointed_out(file: Path) -> None:
+def test_other_messages_another_latency_and_more_processes_are_pointed_out(file: Path) -> None:
     earlier = saved(file, rate(1000))
     assert None is earlier.other_conditions(BenchOptions())
     assert "of 3,000 messages at 100 ms" in (
         earlier.other_conditions(BenchOptions(messages=20)) or ""
     )
+    assert "with 1 process a side, this one of 3,000 messages at 100 ms with 2 processes" in (
+        earlier.other_conditions(BenchOptions(processes=2)) or ""
+    )
+
+
+def test_a_report_from_before_there_was_a_choice_is_of_one_process(file: Path) -> None:
+    saved(file, rate(1000))
+    content = json.loads(file.read_text())
+    del content["processes"]
+    file.write_text(json.dumps(content))
+    assert 1 == against.read(file).processes
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.bench.test_bench import EVERYWHERE
 sys.exit(run(BenchOptions(
     messages=10, latency=timedelta(0), runs=1, idle=timedelta(seconds=1), report=Path(sys.argv[1]),
     has_urgent=True, backlog=200, only=EVERYWHERE, rows=500, workers=(1, 2),
-    chart=Path(sys.argv[2]),
+    chart=Path(sys.argv[2]), processes=2,
 )))
 """
 _LIMIT = 15.0
@@ -136,6 +136,9 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
     modules = " ".join(bench.seen.values())
     assert "messaging.local.bench.standin" in modules
     assert "messaging.local.simulator" not in modules
+    assert 2 == found["processes"]
+    assert 2 == len([command for command in bench.seen.values() if " plain-celery" in command])
+    assert 2 == len([command for command in bench.seen.values() if "bench.sender" in command])
     assert_nothing_is_left(bench, folder)
 
 

@@ -211,6 +211,11 @@ def test_urgent_texts_are_refused_where_the_latency_is_not_measured() -> None:
         run(BenchOptions(only=("sending",), has_urgent=True))
 
 
+def test_several_processes_are_refused_where_no_sides_are_compared() -> None:
+    with pytest.raises(Refused, match="--processes is for sending and latency"):
+        run(BenchOptions(only=("idle",), processes=2))
+
+
 def test_only_settings_for_speed_are_taken_from_the_environment() -> None:
     given = {"MESSAGING_CHUNK": "20", "DATABASE_URL": "postgresql://example", "REDIS_URL": "x"}
     assert {"MESSAGING_CHUNK": "20"} == tuned(given)

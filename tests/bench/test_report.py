@@ -61,8 +61,10 @@ def test_columns_are_only_there_for_those_that_took_part() -> None:
 def test_the_json_lists_every_contender_by_name(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     began = datetime(2026, 11, 24, tzinfo=UTC)
-    report.write(file, [ALONE, COMPARED], MACHINE, began, BenchOptions(runs=2))
-    compared, alone = json.loads(file.read_text())["figures"]
+    report.write(file, [ALONE, COMPARED], MACHINE, began, BenchOptions(runs=2, processes=4))
+    written = json.loads(file.read_text())
+    assert (2, 4) == (written["runs"], written["processes"])
+    compared, alone = written["figures"]
     assert (12_200, [12_000, 12_400]) == (compared["median"], compared["runs"])
     theirs = {"median": 24_400, "runs": [24_400], "times_better": 0.5}
     assert dict.fromkeys(OTHERS, theirs) == compared["others"]

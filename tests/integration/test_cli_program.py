@@ -101,6 +101,11 @@ def test_every_command_speaks_json(messaging: CommandLine, command: str) -> None
             ["show", "x"],
             "Invalid value for 'ID': 'x' is no id of a message. `messaging show --help` shows how.",
         ),
+        (
+            ["bench", "--processes", "0"],
+            "Invalid value for '--processes': Input should be greater than or equal to 1. "
+            "`messaging bench --help` shows how.",
+        ),
         (["stats", "--all"], "No such option: --all. `messaging stats --help` shows how."),
     ],
 )

@@ -11,6 +11,7 @@ from messaging.commands.doors.options import FLAG, RUN, Command
 Messages = Annotated[int, typer.Option(min=1, help="In one run.")]
 Latency = Annotated[int, typer.Option(metavar="MS", min=0, help="How long Twilio takes to answer.")]
 Runs = Annotated[int, typer.Option(min=1, help="Of which each figure is the median.")]
+Processes = Annotated[int, typer.Option(min=1, help="That send, on each side.")]
 Only = Annotated[str, typer.Option(metavar="PARTS", help="A list of these, with commas.")]
 Peers = Annotated[
     bool,
@@ -44,6 +45,7 @@ def bench(
     messages: Messages = 3000,
     latency: Latency = 100,
     runs: Runs = 3,
+    processes: Processes = 1,
     only: Only = "sending,latency,enqueue,receipts,idle,promotion",
     peers: Peers = False,
     urgent: Urgent = False,
@@ -66,6 +68,7 @@ def bench(
             messages=messages,
             latency=timedelta(milliseconds=latency),
             runs=runs,
+            processes=processes,
             only=parts(only),
             report=json,
             has_peers=peers,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from messaging.errors import Refused
 from messaging.local.bench.figures import Figure, times_better
-from messaging.local.bench.options import BenchOptions
+from messaging.local.bench.options import BenchOptions, a_side
 from messaging.local.bench.report import in_order, shown
 
 
@@ -38,6 +38,8 @@ class Earlier:
 
     messages: int
     latency_ms: float
+    processes: int = 1
+    """Reports from before there was a choice don't say it."""
     figures: Sequence[EarlierFigure] = field(default_factory=list)
 
     def figure(self, part: str, name: str) -> EarlierFigure | None:
@@ -47,12 +49,13 @@ class Earlier:
 
     def other_conditions(self, options: BenchOptions) -> str | None:
         """A sentence about what was different then; None where nothing was."""
-        here = (options.messages, options.latency / timedelta(milliseconds=1))
-        if here == (self.messages, self.latency_ms):
+        latency = options.latency / timedelta(milliseconds=1)
+        then = _conditions(self.messages, self.latency_ms, self.processes)
+        now = _conditions(options.messages, latency, options.processes)
+        if then == now:
             return None
         return (
-            f"The earlier report is of {self.messages:,} messages at {self.latency_ms:g} ms, this "
-            f"one of {here[0]:,} at {here[1]:g} ms: they say little about each other."
+            f"The earlier report is of {then}, this one of {now}: they say little about each other."
         )
 
 
@@ -125,6 +128,10 @@ def verdict(found: Sequence[Change], tolerance: float) -> str | None:
         if change.is_worse_by(tolerance)
     ]
     return "\n".join(lines) or None
+
+
+def _conditions(messages: int, latency_ms: float, processes: int) -> str:
+    return f"{messages:,} messages at {latency_ms:g} ms with {a_side(processes)}"
 
 
 def _changes(figure: Figure, earlier: Earlier) -> Iterator[Change]:

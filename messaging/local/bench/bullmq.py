@@ -19,25 +19,32 @@ _LIMIT = 60.0
 
 
 class BullMq(Rows):
-    """A worker with as many jobs at once as ours, and a process that puts jobs into its queue."""
+    """Workers, each with as many jobs at once as ours, and a process that puts jobs into their
+    queue."""
 
     name = "BullMQ"
 
-    def __init__(self, site: Site, node: Node) -> None:
-        """Start both; the worker is at work once the first text is sent."""
+    def __init__(self, site: Site, node: Node, processes: int) -> None:
+        """Start so many workers, which take jobs, and the queue. Raises Unreachable when they
+        don't."""
         super().__init__(site, "bullmq")
         self._site = site
         self._port = any_free()
         in_flight = str(site.settings.in_flight)
         worker = node.argv("bullmq-worker.js")
-        site.start(_WORKER, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
+        self._workers = site.start_several(
+            _WORKER, worker, processes, DATABASE_URL=self._url, IN_FLIGHT=in_flight
+        )
         site.start(_QUEUE, node.argv("bullmq-queue.js"), PORT=str(self._port))
         site.wait_until(lambda: accepts(self._port), _LIMIT, "BullMQ's queue takes jobs")
+        site.wait_until(
+            lambda: json.loads(self._ask("GET")) == processes, _LIMIT, "BullMQ's workers take jobs"
+        )
 
     @property
     def pids(self) -> Sequence[int]:
-        """Both, with Postgres and Valkey."""
-        return self._site.pids(_WORKER, _QUEUE)
+        """The workers and the queue, with Postgres and Valkey."""
+        return self._site.pids(*self._workers, _QUEUE)
 
     @contextmanager
     def handing_over(self, count: int) -> Iterator[None]:
@@ -55,11 +62,16 @@ class BullMq(Rows):
         return committed
 
     def _add(self, ids: Sequence[int]) -> None:
+        self._ask("POST", json.dumps(ids))
+
+    def _ask(self, method: str, body: str | None = None) -> bytes:
         connection = HTTPConnection(LOOPBACK, self._port, timeout=_LIMIT)
         try:
-            connection.request("POST", "/", json.dumps(ids))
-            status = connection.getresponse().status
+            connection.request(method, "/", body)
+            answer = connection.getresponse()
+            content = answer.read()
         finally:
             connection.close()
-        if status != 200:
-            raise Unreachable(f"BullMQ's queue did not take its jobs: it answered {status}.")
+        if answer.status != 200:
+            raise Unreachable(f"BullMQ's queue did not do its work: it answered {answer.status}.")
+        return content

@@ -14,19 +14,20 @@ _COMMAND = (sys.executable, "-m", "messaging.local.bench.sender")
 
 
 class Floor(Jobs):
-    """One process that claims, sends and settles, and does nothing else."""
+    """Processes that claim, send and settle, and do nothing else."""
 
     name = "no Celery"
 
-    def __init__(self, site: Site) -> None:
-        """Start the process; it is at work once the first text is sent."""
+    def __init__(self, site: Site, processes: int) -> None:
+        """Start so many processes, which take texts. Raises Unreachable when they don't."""
         url = site.new_database(DATABASE)
         migrate(url)
         super().__init__(site, DATABASE)
         self._site = site
-        site.start(_NAME, _COMMAND, DATABASE_URL=url)
+        self._names = site.start_several(_NAME, _COMMAND, processes, DATABASE_URL=url)
+        site.wait_for_listeners(self._conn, processes, "the senders without Celery wait for texts")
 
     @property
     def pids(self) -> Sequence[int]:
-        """The process, with Postgres and Valkey."""
-        return self._site.pids(_NAME)
+        """The processes, with Postgres and Valkey."""
+        return self._site.pids(*self._names)

@@ -7,15 +7,9 @@ from contextlib import contextmanager
 from messaging.local.bench import texts
 from messaging.local.bench.nodejs import Node
 from messaging.local.bench.rows import Rows
-from messaging.local.bench.site import Site
+from messaging.local.bench.site import Site, numbered
 
 _NAME = "graphile-worker"
-_LIMIT = 60.0
-_LISTENS = """
-select exists (
-  select from pg_stat_activity where datname = 'graphile' and query ilike 'listen %'
-)
-"""
 _ADD = """
 select graphile_worker.add_jobs(array_agg(
   ('send', json_build_object('id', id), null, null, null, null, null, null)
@@ -26,25 +20,28 @@ from unnest(%s::bigint[]) as id
 
 
 class Graphile(Rows):
-    """A worker with as many jobs at once as ours sends."""
+    """Workers, each with as many jobs at once as ours sends."""
 
     name = _NAME
 
-    def __init__(self, site: Site, node: Node) -> None:
-        """Start the worker, which makes its tables; it is at work once the first text is sent."""
+    def __init__(self, site: Site, node: Node, processes: int) -> None:
+        """Start so many workers, which take jobs. Raises Unreachable when they don't.
+
+        The first one makes the tables, before there are others.
+        """
         super().__init__(site, "graphile")
         self._site = site
         in_flight = str(site.settings.in_flight)
         worker = node.argv("graphile-worker.js")
-        site.start(_NAME, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
-        site.wait_until(
-            lambda: bool(self._number(_LISTENS)), _LIMIT, "graphile-worker waits for jobs"
-        )
+        self._names = [numbered(_NAME, number) for number in range(1, processes + 1)]
+        for number, name in enumerate(self._names, 1):
+            site.start(name, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
+            site.wait_for_listeners(self._conn, number, f"{name} waits for jobs")
 
     @property
     def pids(self) -> Sequence[int]:
-        """The worker, with Postgres and Valkey."""
-        return self._site.pids(_NAME)
+        """The workers, with Postgres and Valkey."""
+        return self._site.pids(*self._names)
 
     @contextmanager
     def handing_over(self, count: int) -> Iterator[None]:

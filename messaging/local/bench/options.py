@@ -18,18 +18,19 @@ COMPARED = frozenset({"sending", "latency"})
 class BenchOptions:
     """One measurement. `latency` is how long the simulated Twilio thinks about each request.
 
-    Every figure is the median of `runs`. `idle` is how long the idle processes are watched;
-    `report` is where the figures are written as JSON. `has_peers` has BullMQ and graphile-worker
-    take part, too. `has_urgent` measures the latency of urgent texts behind a `backlog`, too.
-    `rows` are in the table when growth and storage are measured, and `workers` are how many there
-    are, in ascending order, when scaling and hosts are. `chart` is where the figures that others
-    have, too, are drawn. `against` is an earlier report; a ratio may be worse than there by the
-    share `tolerance`.
+    Where sides are compared, each has so many `processes` that send. Every figure is the median of
+    `runs`. `idle` is how long the idle processes are watched; `report` is where the figures are
+    written as JSON. `has_peers` has BullMQ and graphile-worker take part. `has_urgent` measures the
+    latency of urgent texts behind a `backlog`, too. `rows` are in the table when growth and storage
+    are measured, and `workers` are how many there are, in ascending order, when scaling and hosts
+    are. `chart` is where the figures that others have, too, are drawn. `against` is an earlier
+    report; a ratio may be worse than there by the share `tolerance`.
     """
 
     messages: int = 3000
     latency: timedelta = timedelta(milliseconds=100)
     runs: int = 3
+    processes: int = 1
     only: tuple[str, ...] = USUAL
     idle: timedelta = timedelta(seconds=20)
     report: Path | None = None
@@ -46,6 +47,11 @@ class BenchOptions:
     def is_compared(self) -> bool:
         """Whether others take part."""
         return bool(COMPARED & set(self.only))
+
+
+def a_side(processes: int) -> str:
+    """How many processes each side has, in words."""
+    return "1 process a side" if processes == 1 else f"{processes} processes a side"
 
 
 def parts(written: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from celery import Celery
 
 from messaging.local.bench import texts
 from messaging.local.bench.rows import Rows
-from messaging.local.bench.site import Site
+from messaging.local.bench.site import Site, numbered
 
 THREADS = 32
 """At 100 ms each, sixteen could not send more than 160 texts a second. With 32 one process is
@@ -18,28 +18,35 @@ _NAME = "plain-celery"
 _COMMAND = (
     *(sys.executable, "-m", "celery", "--quiet", "-A", "messaging.local.bench.baseline"),
     *("worker", "--pool", "threads", "--concurrency", str(THREADS), "--task-events"),
-    *("--hostname", "plain@%h", "--without-gossip", "--without-mingle"),
+    *("--without-gossip", "--without-mingle"),
 )
+_LIMIT = 60.0
+_FOR_A_SIGN = 1.0
+"""Seconds that workers have to answer."""
 
 
 class Plain(Rows):
-    """One worker with threads, for one task a text."""
+    """Workers with threads, for one task a text."""
 
     name = "plain Celery"
 
-    def __init__(self, site: Site) -> None:
-        """Start the worker; it is at work once the first text is sent."""
+    def __init__(self, site: Site, processes: int) -> None:
+        """Start so many workers, which take texts. Raises Unreachable when they don't."""
         super().__init__(site, "plain")
         self._site = site
         self._app = Celery("plain", broker=site.valkey.url, set_as_current=False)
         self._app.conf.task_ignore_result = True
         site.on_close(self._app.close)
-        site.start(_NAME, _COMMAND, DATABASE_URL=self._url)
+        self._names = [numbered(_NAME, number) for number in range(1, processes + 1)]
+        nodes = [f"{name}@bench" for name in self._names]
+        for name, node in zip(self._names, nodes, strict=True):
+            site.start(name, (*_COMMAND, "--hostname", node), DATABASE_URL=self._url)
+        site.wait_until(lambda: self._all_answer(nodes), _LIMIT, f"{_NAME}'s workers answer")
 
     @property
     def pids(self) -> Sequence[int]:
-        """The worker, with Postgres and Valkey."""
-        return self._site.pids(_NAME)
+        """The workers, with Postgres and Valkey."""
+        return self._site.pids(*self._names)
 
     @contextmanager
     def handing_over(self, count: int) -> Iterator[None]:
@@ -55,6 +62,11 @@ class Plain(Rows):
             committed = time.time()
         self._publish(ids)
         return committed
+
+    def _all_answer(self, nodes: Sequence[str]) -> bool:
+        """Whether these workers take tasks: they answer once they do."""
+        signs = self._app.control.ping(destination=nodes, timeout=_FOR_A_SIGN)
+        return len(signs) == len(nodes)
 
     def _publish(self, ids: Sequence[int]) -> None:
         with self._app.amqp.producer_pool.acquire(block=True) as producer:

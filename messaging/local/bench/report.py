@@ -80,6 +80,7 @@ def write(
         "messages": options.messages,
         "latency_ms": options.latency / timedelta(milliseconds=1),
         "runs": options.runs,
+        "processes": options.processes,
         "backlog": options.backlog if options.has_urgent else None,
         "rows": options.rows if {"growth", "storage"} & set(options.only) else None,
         "settings": tuned(),

@@ -36,10 +36,11 @@ from messaging.local.bench.figures import Figure
 from messaging.local.bench.floor import Floor
 from messaging.local.bench.graphile import Graphile
 from messaging.local.bench.nodejs import Node
-from messaging.local.bench.options import BenchOptions
+from messaging.local.bench.options import BenchOptions, a_side
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
 from messaging.local.bench.site import DEFAULT, STAND_IN, Site
+from messaging.local.postgres import CONNECTIONS
 from messaging.local.stopping import INTERRUPTED, stoppable
 from messaging.local.throwaway import new_folder
 from messaging.postgres.figures import versions
@@ -130,6 +131,8 @@ def _expect_parts(options: BenchOptions) -> None:
         network.entrance()
     if options.has_urgent and "latency" not in options.only:
         raise Refused("--urgent is a figure of the latency: have that in --only, too.")
+    if options.processes > 1 and not options.is_compared:
+        raise Refused("--processes is for sending and latency: have one of them in --only, too.")
 
 
 def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> list[Figure]:
@@ -177,7 +180,8 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
 
 
 def _place(folder: Path, options: BenchOptions, settings: Mapping[str, str] = DEFAULT) -> Site:
-    return Site(folder, options.latency, settings, stands_for_twilio=STAND_IN)
+    connections = CONNECTIONS * options.processes
+    return Site(folder, options.latency, settings, STAND_IN, connections=connections)
 
 
 @contextmanager
@@ -198,9 +202,10 @@ def _measure_sending(
         figures += idling.measure(site, options.idle)
     if not options.is_compared:
         return figures
-    others = list(_others(site, node))
-    for other in others:
-        sending.warm_up(site, other, options.messages)
+    ours.have(options.processes)
+    others = list(_others(site, node, options.processes))
+    for side in (ours, *others):
+        sending.warm_up(site, side, options.messages, options.processes)
     if "latency" in options.only:
         figures += latency.measure(site, ours, others, options.messages, say)
     if options.has_urgent:
@@ -211,13 +216,13 @@ def _measure_sending(
     return figures
 
 
-def _others(site: Site, node: Node | None) -> Iterator[Contender]:
+def _others(site: Site, node: Node | None, processes: int) -> Iterator[Contender]:
     """Those that we are compared with, started."""
-    yield Plain(site)
-    yield Floor(site)
+    yield Plain(site, processes)
+    yield Floor(site, processes)
     if node:
-        yield BullMq(site, node)
-        yield Graphile(site, node)
+        yield BullMq(site, node, processes)
+        yield Graphile(site, node, processes)
 
 
 def _note(machine: report.Machine, options: BenchOptions) -> str:
@@ -225,7 +230,7 @@ def _note(machine: report.Machine, options: BenchOptions) -> str:
     return (
         f"Sending: runs of {options.messages:,} messages while Twilio takes "
         f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: single messages, at 0 ms. "
-        f"{machine.cores} cores."
+        f"{machine.cores} cores, {a_side(options.processes)}."
     )
 
 

@@ -2,11 +2,16 @@
 
 Statements, claims, gateway and settling are those of our workers. It finds its jobs in their
 table and leaves the entries of the queue where they are. `python -m` runs it until it is killed.
+There may be several: one of their threads at a time looks for jobs, so that no two find the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock, Thread
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from messaging import events, runtime
 from messaging.domain.job import Claim, JobId, Lane
@@ -23,6 +28,8 @@ from messaging.steps.settling import settle
 
 _QUIET = timedelta(seconds=1)
 """How long it waits for the bell when there is nothing to do."""
+_LOCK = 1
+"""Of those who may look for jobs; the database has no other advisory locks of one number."""
 _PENDING = """
 select id, prepared_at is not null
 from public.message_jobs
@@ -32,14 +39,33 @@ limit %s
 """
 
 
+class Turn:
+    """To look for jobs: one thread of all processes has it at a time."""
+
+    def __init__(self, conn: Connection[TupleRow]) -> None:
+        """The connection is for nothing else."""
+        self._conn = conn
+        self._of_process = Lock()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for it; it is given back with the end of the block."""
+        with self._of_process:
+            self._conn.execute("select pg_advisory_lock(%s)", [_LOCK])
+            try:
+                yield
+            finally:
+                self._conn.execute("select pg_advisory_unlock(%s)", [_LOCK])
+
+
 def main() -> None:
     """Send for ever."""
     events.configure(current())
     collect_seldom()
     rt = runtime.current()
-    with connect.direct(rt.settings) as conn:
+    with connect.direct(rt.settings) as conn, connect.direct(rt.settings) as locks:
         conn.execute(query("queues", "listen"))
-        bell, turn = Bell(conn, Lane.NORMAL), Lock()
+        bell, turn = Bell(conn, Lane.NORMAL), Turn(locks)
         threads = [Thread(target=_send, args=(rt, bell, turn)) for _ in range(_threads(rt))]
         for thread in threads:
             thread.start()
@@ -52,9 +78,9 @@ def _threads(rt: Runtime) -> int:
     return max(2, 2 * rt.settings.in_flight // rt.settings.chunk)
 
 
-def _send(rt: Runtime, bell: Bell, turn: Lock) -> None:
+def _send(rt: Runtime, bell: Bell, turn: Turn) -> None:
     while True:
-        with turn:
+        with turn.taken():
             claims, write_before = _wait_for_claims(rt, bell)
         for attempts in send_claims(rt, claims, write_before):
             settle(rt, [attempt.outcome for attempt in attempts], None)

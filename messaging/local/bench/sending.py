@@ -16,13 +16,17 @@ _LOOK = 0.5
 """Seconds between two looks at whether all are sent."""
 _WARM_UP = 500
 """Texts at most; their first ones open connections and import what is imported late."""
+_HELD = 2
+"""How many times its requests at once a process may take for itself, so that others get nothing."""
 _SHARE = 3
 """Plain Celery gets a third of the texts: its pace does not depend on how many there are."""
 
 
-def warm_up(site: Site, contender: Contender, messages: int) -> None:
-    """Have some texts sent, so that everything is at work."""
-    send(site, contender, min(_fair(contender, messages), _WARM_UP))
+def warm_up(site: Site, contender: Contender, messages: int, processes: int = 1) -> None:
+    """Have some texts sent, so that everything is at work: all of so many processes, if each run
+    has that many texts."""
+    more = (processes - 1) * _HELD * site.settings.in_flight
+    send(site, contender, min(_fair(contender, messages), _WARM_UP + more))
 
 
 def measure(

@@ -19,7 +19,7 @@ from messaging.local.guard import Guard
 from messaging.local.listening import accepts
 from messaging.local.opened import Opened
 from messaging.local.ports import LOOPBACK, any_free
-from messaging.local.postgres import EmbeddedPostgres
+from messaging.local.postgres import CONNECTIONS, EmbeddedPostgres
 from messaging.local.process import Process, Program
 from messaging.local.processes import Command
 from messaging.local.twilio import Twilio
@@ -44,6 +44,11 @@ _LOOK = 0.05
 """Seconds between two looks at a condition: each costs the database something."""
 _START_LIMIT = 60.0
 _LAST_WORDS = 1500
+_LISTENERS = """
+select count(*)
+from pg_stat_activity
+where datname = current_database() and query ilike 'listen %'
+"""
 
 
 class Site(Opened):
@@ -56,11 +61,14 @@ class Site(Opened):
         settings: Mapping[str, str] = DEFAULT,
         stands_for_twilio: str = SIMULATOR,
         host: str = LOOPBACK,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Nothing starts yet. `latency` is how long the simulated Twilio thinks; `settings` are
-        those of every process that differ from their defaults; servers listen on `host`."""
+        those of every process that differ from their defaults; servers listen on `host`, and
+        Postgres takes so many `connections`."""
         self._folder = folder
         self._more = settings
+        self._connections = connections
         self._stands_for_twilio = stands_for_twilio
         self._host = host
         super().__init__()
@@ -94,9 +102,18 @@ class Site(Opened):
         with self._log(name).open("ab") as output:
             self._processes[name] = Process(program, output=output, guard=self._guard)
 
+    def start_several(
+        self, name: str, argv: Sequence[str], count: int, **more: str
+    ) -> Sequence[str]:
+        """Start so many alike, and give their names: from the second on with a number."""
+        names = [numbered(name, number) for number in range(1, count + 1)]
+        for each in names:
+            self.start(each, argv, **more)
+        return names
+
     def start_command(self, command: Command, number: int = 1, **more: str) -> str:
         """Start a process of the Procfile, and give its name: from the second on with a number."""
-        name = command.name if number == 1 else f"{command.name}-{number}"
+        name = numbered(command.name, number)
         argv = command.argv(self.environment | more, number)
         self.start(name, (*self.way_to(command, number), *argv), **more)
         return name
@@ -148,6 +165,11 @@ class Site(Opened):
         """The address of another database on the same server."""
         return f"{self.postgres.url.rpartition('/')[0]}/{database}"
 
+    def wait_for_listeners(self, conn: Connection[TupleRow], count: int, what: str) -> None:
+        """Return when so many sessions of this database have begun to listen, and done nothing
+        since. Raises Unreachable when they don't."""
+        self.wait_until(lambda: conn.execute(_LISTENERS).fetchone() == (count,), _START_LIMIT, what)
+
     def on_close(self, close: Callable[[], None]) -> None:
         """Have this called when the site closes, before what was there earlier goes."""
         self._closing.callback(close)
@@ -160,7 +182,12 @@ class Site(Opened):
             EmbeddedValkey(self._folder / "valkey", guard=self._guard, host=self._host)
         )
         self.postgres = enter(
-            EmbeddedPostgres(self._folder / "postgres", guard=self._guard, host=self._host)
+            EmbeddedPostgres(
+                self._folder / "postgres",
+                connections=self._connections,
+                guard=self._guard,
+                host=self._host,
+            )
         )
         migrate(self.postgres.url)
         self._closing.callback(self._kill_all)
@@ -194,6 +221,11 @@ class Site(Opened):
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of one of several processes: the first one has no number."""
+    return name if number == 1 else f"{name}-{number}"
 
 
 def tuned(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,4 +1,5 @@
 // Puts jobs into BullMQ's queue: POST a list of ids. A process of its own, as an application is.
+// GET tells how many workers there are.
 
 import { createServer } from "node:http";
 import { json } from "node:stream/consumers";
@@ -16,6 +17,10 @@ const queue = new Queue("texts", {
 await queue.waitUntilReady();
 
 const server = createServer(async (request, response) => {
+  if (request.method === "GET") {
+    response.end(JSON.stringify(await queue.getWorkersCount()));
+    return;
+  }
   const ids = await json(request);
   await queue.addBulk(ids.map((id) => ({ name: "send", data: { id } })));
   response.end();
