@@ -30,7 +30,7 @@ pooler:
 	@exec .ci/pooler $(ARGS)
 
 bench:
-	@sh .ci/set-up local
+	@sh .ci/set-up bench
 	@exec .venv/bin/messaging bench $(ARGS)
 
 clean:

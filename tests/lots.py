@@ -43,7 +43,8 @@ PROCESSES: Mapping[str, int] = {
     "tests/bench/test_hosts.py": 80,
     "tests/bench/test_outage.py": 60,
     "tests/bench/test_pacing.py": 20,
-    "tests/bench/test_processes.py": 20,
+    "tests/bench/test_processes.py": 30,
+    "tests/bench/test_procrastination.py": 10,
     "tests/chaos/test_chaos.py": 140,
 }
 """About how many seconds a lot takes that starts processes of the service."""

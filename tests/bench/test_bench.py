@@ -133,6 +133,7 @@ def test_a_small_measurement_finds_every_figure_and_leaves_nothing(
     assert [] == [name for name in names if name not in table]
     assert 4 == bench.chart.read_text().count('class="title"')
     assert "BullMQ and graphile-worker are left out: " in said
+    assert "procrastinate is left out: --peers lets it take part." in said
     modules = " ".join(bench.seen.values())
     assert "messaging.local.bench.standin" in modules
     assert "messaging.local.simulator" not in modules

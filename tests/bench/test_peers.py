@@ -1,13 +1,14 @@
-"""Contenders for Node.js: when they take part, and what is said. Node and npm are stand-ins."""
+"""Peers: when they take part, and what is said. Node and npm are stand-ins."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from messaging.errors import Misconfigured
 from messaging.local.bench import peers
-from messaging.local.bench.nodejs import Node
+from messaging.local.bench.peers import Peers
 
 NODE = "#!/bin/sh\necho v20.1.2\n"
 NPM = """#!/bin/sh
@@ -31,7 +32,7 @@ class Place:
         path.write_text(script)
         path.chmod(0o755)
 
-    def ready(self, name: str, *, wanted: bool) -> Node | None:
+    def ready(self, name: str, *, wanted: bool, has_procrastinate: bool = True) -> Peers:
         """What a measurement finds, with the programs in a folder of this name."""
         environment = {
             "PATH": str(self.folder / "bin"),
@@ -39,7 +40,11 @@ class Place:
             "NOTES": str(self.folder / "notes"),
         }
         return peers.ready(
-            self.folder / name, self.said.append, wanted=wanted, environment=environment
+            self.folder / name,
+            self.said.append,
+            wanted=wanted,
+            environment=environment,
+            find=lambda package: has_procrastinate or package != "procrastinate" or None,
         )
 
     @property
@@ -58,16 +63,33 @@ def place(tmp_path: Path) -> Place:
 def test_without_the_option_they_are_left_out_and_nothing_is_installed(place: Place) -> None:
     place.have("node", NODE)
     place.have("npm", NPM)
-    assert None is place.ready("programs", wanted=False)
-    assert ["BullMQ and graphile-worker are left out: --peers lets them take part."] == place.said
+    assert Peers() == place.ready("programs", wanted=False)
+    assert [
+        "BullMQ and graphile-worker are left out: --peers lets them take part.",
+        "procrastinate is left out: --peers lets it take part.",
+    ] == place.said
     assert [] == place.installed
 
 
 def test_without_node_it_is_said_that_they_could_not_take_part(place: Place) -> None:
-    assert None is place.ready("programs", wanted=False)
-    assert [
+    assert Peers() == place.ready("programs", wanted=False)
+    assert (
         "BullMQ and graphile-worker are left out: node and npm cannot be found here."
-    ] == place.said
+        == place.said[0]
+    )
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_without_procrastinate_it_is_said_how_to_install_it(place: Place, wanted: bool) -> None:
+    place.have("node", NODE)
+    place.have("npm", NPM)
+    found = place.ready("programs", wanted=wanted, has_procrastinate=False)
+    assert (wanted, False) == (found.node is not None, found.has_procrastinate)
+    assert "procrastinate" not in found.versions()
+    assert (
+        "procrastinate is left out: it is not installed here, which pip install "
+        "'messaging[bench]' changes." == place.said[-1]
+    )
 
 
 def test_whoever_wants_them_without_node_is_told_what_is_missing(place: Place) -> None:
@@ -80,7 +102,7 @@ def test_packages_are_installed_once_and_stand_beside_the_programs(place: Place)
     place.have("node", NODE)
     place.have("npm", NPM)
     for name in ("first", "second"):
-        node = place.ready(name, wanted=True)
+        node = place.ready(name, wanted=True).node
         assert node
         assert (place.folder / name / "node_modules" / "bullmq").is_dir()
         program, file = node.argv("bullmq-worker.js")
@@ -97,11 +119,12 @@ def test_what_npm_complains_of_is_told_and_nothing_half_is_kept(place: Place) ->
     assert [] == list((place.folder / "cache").glob("messaging/bench-node/*"))
 
 
-def test_the_versions_are_those_of_node_and_of_the_pinned_packages(place: Place) -> None:
+def test_the_versions_are_those_of_node_and_of_all_packages(place: Place) -> None:
     place.have("node", NODE)
     place.have("npm", NPM)
-    node = place.ready("programs", wanted=True)
-    assert node
-    wanted = json.loads((node.folder / "package.json").read_text())["dependencies"]
-    assert {"node": "20.1.2", **wanted} == node.versions()
+    found = place.ready("programs", wanted=True)
+    assert found.node
+    wanted = json.loads((found.node.folder / "package.json").read_text())["dependencies"]
+    here = {name: version(name) for name in ("procrastinate", "aiohttp")}
+    assert {"node": "20.1.2", **wanted, **here} == found.versions()
     assert [] == [version for version in wanted.values() if not version[0].isdigit()]

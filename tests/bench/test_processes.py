@@ -13,6 +13,7 @@ from messaging.local.bench.contender import Contender
 from messaging.local.bench.floor import DATABASE, Floor
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.plain import Plain
+from messaging.local.bench.procrastination import WORKERS, Procrastinate
 from messaging.local.bench.sender import Turn
 from messaging.local.bench.site import STAND_IN, Site
 from messaging.local.throwaway import new_folder
@@ -60,6 +61,13 @@ def that_listen(site: Site) -> int:
     return row[0] if row else 0
 
 
+def that_are_noted(site: Site) -> int:
+    """How many processes of procrastinate have all of their workers in its table now."""
+    conn = site.connect("procrastinate")
+    row = conn.execute("select count(*) from procrastinate_workers").fetchone()
+    return row[0] // WORKERS if row else 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """How it starts, how many of its processes are at work, and what they are called."""
@@ -82,6 +90,11 @@ SIDES = {
     ),
     "no Celery": Side(
         start=lambda site: Floor(site, 2), at_work=that_listen, senders=("floor", "floor-2")
+    ),
+    "procrastinate": Side(
+        start=lambda site: Procrastinate(site, 2),
+        at_work=that_are_noted,
+        senders=("procrastinate", "procrastinate-2"),
     ),
 }
 

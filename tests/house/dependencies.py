@@ -12,7 +12,8 @@ def normal(name: str) -> str:
 
 
 def dependencies() -> set[str]:
-    """Names of the distributions that the program and its `local` extra depend on."""
+    """Names of the distributions that the program, with all that measures it, depends on."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["local"], *extras["bench"]]
     return {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in lines}

@@ -103,10 +103,23 @@ def test_the_second_time_nothing_is_said_or_done(machine: Path) -> None:
     assert 1 == len(installed(machine))
 
 
-def test_the_packages_for_tests_are_enough_to_run_the_program(machine: Path) -> None:
+@pytest.mark.parametrize(
+    ("there", "wanted", "is_enough"),
+    [
+        ("test", "local", True),
+        ("test", "bench", True),
+        ("bench", "local", True),
+        ("bench", "test", False),
+        ("local", "bench", False),
+    ],
+)
+def test_packages_that_have_those_that_are_wanted_are_enough(
+    machine: Path, there: str, wanted: str, is_enough: bool
+) -> None:
     have_python(machine, "python3", "3.11")
-    set_up(machine, "test")
-    assert (0, "") == set_up(machine, "local")
+    set_up(machine, there)
+    code, said = set_up(machine, wanted)
+    assert (0, is_enough) == (code, said == "")
 
 
 def test_changed_requirements_are_installed_into_the_same_environment(machine: Path) -> None:

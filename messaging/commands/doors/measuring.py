@@ -15,7 +15,11 @@ Processes = Annotated[int, typer.Option(min=1, help="That send, on each side.")]
 Only = Annotated[str, typer.Option(metavar="PARTS", help="A list of these, with commas.")]
 Peers = Annotated[
     bool,
-    typer.Option("--peers", metavar=FLAG, help="Also BullMQ and graphile-worker; needs Node.js."),
+    typer.Option(
+        "--peers",
+        metavar=FLAG,
+        help="Also BullMQ, graphile-worker (both need Node.js) and procrastinate.",
+    ),
 ]
 Urgent = Annotated[
     bool,

@@ -13,6 +13,10 @@ class Contender(Protocol):
         """As tables and reports call it."""
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it sends so few texts a second that a third of ours are enough to tell."""
+
+    @property
     def pids(self) -> Sequence[int]:
         """Its processes, with Postgres and Valkey."""
 

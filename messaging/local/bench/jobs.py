@@ -40,6 +40,8 @@ values (%s, %s, %s)
 class Jobs:
     """The jobs of one database, handed over as an application does it."""
 
+    is_slow = False
+
     def __init__(self, site: Site, database: str) -> None:
         """The database has been migrated."""
         self._conn = site.connect(database)

@@ -20,11 +20,11 @@ class BenchOptions:
 
     Where sides are compared, each has so many `processes` that send. Every figure is the median of
     `runs`. `idle` is how long the idle processes are watched; `report` is where the figures are
-    written as JSON. `has_peers` has BullMQ and graphile-worker take part. `has_urgent` measures the
-    latency of urgent texts behind a `backlog`, too. `rows` are in the table when growth and storage
-    are measured, and `workers` are how many there are, in ascending order, when scaling and hosts
-    are. `chart` is where the figures that others have, too, are drawn. `against` is an earlier
-    report; a ratio may be worse than there by the share `tolerance`.
+    written as JSON. `has_peers` has BullMQ, graphile-worker and procrastinate take part.
+    `has_urgent` measures the latency of urgent texts behind a `backlog`, too. `rows` are in the
+    table when growth and storage are measured, and `workers` are how many there are, in ascending
+    order, when scaling and hosts are. `chart` is where the figures that others have, too, are
+    drawn. `against` is an earlier report; a ratio may be worse than there by the share `tolerance`.
     """
 
     messages: int = 3000

@@ -29,6 +29,7 @@ class Plain(Rows):
     """Workers with threads, for one task a text."""
 
     name = "plain Celery"
+    is_slow = True
 
     def __init__(self, site: Site, processes: int) -> None:
         """Start so many workers, which take texts. Raises Unreachable when they don't."""

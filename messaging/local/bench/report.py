@@ -16,7 +16,7 @@ from messaging.local.bench.figures import Figure
 from messaging.local.bench.options import PARTS, BenchOptions
 from messaging.local.bench.site import tuned
 
-WIDTH = 100
+WIDTH = 112
 """Columns that a table needs at most."""
 _PACKAGES = ("messaging", "celery", "kombu", "redis", "psycopg", "twilio", "requests")
 
@@ -39,7 +39,7 @@ class Machine:
 
 
 def machine(postgres: str, others: Mapping[str, str]) -> Machine:
-    """This one, now; `others` are versions of what takes part and is not written in Python."""
+    """This one, now; `others` are versions of what takes part besides."""
     return Machine(
         system=platform.platform(),
         cores=os.cpu_count() or 1,

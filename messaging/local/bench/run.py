@@ -30,14 +30,12 @@ from messaging.local.bench import (
     storage,
     urgency,
 )
-from messaging.local.bench.bullmq import BullMq
 from messaging.local.bench.contender import Contender
 from messaging.local.bench.figures import Figure
 from messaging.local.bench.floor import Floor
-from messaging.local.bench.graphile import Graphile
-from messaging.local.bench.nodejs import Node
 from messaging.local.bench.options import BenchOptions, a_side
 from messaging.local.bench.ours import Ours
+from messaging.local.bench.peers import Peers
 from messaging.local.bench.plain import Plain
 from messaging.local.bench.site import DEFAULT, STAND_IN, Site
 from messaging.local.postgres import CONNECTIONS
@@ -74,13 +72,13 @@ def run(options: BenchOptions) -> int:
 def _run(options: BenchOptions) -> list[Figure]:
     began = datetime.now(UTC)
     with new_folder("bench") as folder:
-        node = _node(folder, options)
+        joining = _peers(folder, options)
         with _place(folder, options) as site:
             postgres = versions(site.connect("messaging")).postgres
-            machine = report.machine(postgres, node.versions() if node else {})
+            machine = report.machine(postgres, joining.versions())
             if machine.is_busy:
                 _say(_busy(machine))
-            figures = _measure(site, node, options, _say)
+            figures = _measure(site, joining, options, _say)
     figures += _measure_alone(options, _say)
     if options.report:
         report.write(options.report, figures, machine, began, options)
@@ -89,10 +87,9 @@ def _run(options: BenchOptions) -> list[Figure]:
     return figures
 
 
-def _node(folder: Path, options: BenchOptions) -> Node | None:
-    """Where BullMQ and graphile-worker take part."""
+def _peers(folder: Path, options: BenchOptions) -> Peers:
     if not options.is_compared:
-        return None
+        return Peers()
     return peers.ready(folder / "node", _say, wanted=options.has_peers)
 
 
@@ -135,7 +132,7 @@ def _expect_parts(options: BenchOptions) -> None:
         raise Refused("--processes is for sending and latency: have one of them in --only, too.")
 
 
-def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> list[Figure]:
+def _measure(site: Site, joining: Peers, options: BenchOptions, say: Say) -> list[Figure]:
     """Begins with what wants few processes around it, and ends with what wants them all."""
     figures: list[Figure] = []
     if "enqueue" in options.only:
@@ -150,7 +147,7 @@ def _measure(site: Site, node: Node | None, options: BenchOptions, say: Say) -> 
         say(f"promotion: {options.messages:,} rows, {options.runs} times each way")
         figures += promotion.measure(site, options.runs, options.messages)
     if options.is_compared or "idle" in options.only:
-        figures += _measure_sending(site, node, options, say)
+        figures += _measure_sending(site, joining, options, say)
     return figures
 
 
@@ -190,9 +187,7 @@ def _new_place(options: BenchOptions, settings: Mapping[str, str] = DEFAULT) -> 
         yield site
 
 
-def _measure_sending(
-    site: Site, node: Node | None, options: BenchOptions, say: Say
-) -> list[Figure]:
+def _measure_sending(site: Site, joining: Peers, options: BenchOptions, say: Say) -> list[Figure]:
     figures: list[Figure] = []
     ours = Ours(site)
     say("warming up")
@@ -203,7 +198,7 @@ def _measure_sending(
     if not options.is_compared:
         return figures
     ours.have(options.processes)
-    others = list(_others(site, node, options.processes))
+    others = list(_others(site, joining, options.processes))
     for side in (ours, *others):
         sending.warm_up(site, side, options.messages, options.processes)
     if "latency" in options.only:
@@ -216,13 +211,11 @@ def _measure_sending(
     return figures
 
 
-def _others(site: Site, node: Node | None, processes: int) -> Iterator[Contender]:
+def _others(site: Site, joining: Peers, processes: int) -> Iterator[Contender]:
     """Those that we are compared with, started."""
     yield Plain(site, processes)
     yield Floor(site, processes)
-    if node:
-        yield BullMq(site, node, processes)
-        yield Graphile(site, node, processes)
+    yield from joining.started(site, processes)
 
 
 def _note(machine: report.Machine, options: BenchOptions) -> str:
