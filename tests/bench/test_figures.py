@@ -177,7 +177,7 @@ def test_figures_are_shown_with_their_units(value: float, unit: str, expected: s
 
 
 def test_what_takes_minutes_is_measured_on_demand_only() -> None:
-    assert {"growth", "storage", "rules", "memory", "scaling"} == set(PARTS) - set(
+    assert {"growth", "storage", "rules", "memory", "scaling", "hosts"} == set(PARTS) - set(
         BenchOptions().only
     )
 
@@ -188,7 +188,9 @@ def test_parts_are_chosen_by_name() -> None:
 
 @pytest.mark.parametrize("written", ["", ",", "sending,sleeping"])
 def test_a_part_that_does_not_exist_is_refused(written: str) -> None:
-    with pytest.raises(Refused, match=r"choose among sending, latency, .*, memory, scaling\."):
+    with pytest.raises(
+        Refused, match=r"choose among sending, latency, .*, memory, scaling, hosts\."
+    ):
         parts(written)
 
 
