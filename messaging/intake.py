@@ -15,7 +15,7 @@ NORMAL = f"deliver.{Lane.NORMAL.value}"
 """The queue that has a channel of its own."""
 NORMAL_AHEAD = 1
 """Tasks that come through it before one of them is acknowledged."""
-_LOOK = 0.01
+_LOOK = 0.03
 """Seconds between two looks at whether a worker that has much to send has less."""
 
 _Consumer: Any = messaging.Consumer
