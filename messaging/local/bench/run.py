@@ -221,8 +221,8 @@ def _others(site: Site, joining: Peers, processes: int) -> Iterator[Contender]:
 def _note(machine: report.Machine, options: BenchOptions) -> str:
     """What stands below the chart."""
     return (
-        f"Sending: runs of {options.messages:,} messages while Twilio takes "
-        f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: single messages, at 0 ms. "
+        f"Sending: {options.messages:,} messages a run, Twilio takes "
+        f"{options.latency / timedelta(milliseconds=1):g} ms. Latency: one by one, at 0 ms. "
         f"{machine.cores} cores, {a_side(options.processes)}."
     )
 
