@@ -6,6 +6,8 @@ or emptied by the shelf, an empty Valkey and a new simulator.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -60,6 +62,15 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 def shelf(postgres: EmbeddedPostgres) -> Shelf:
     """Where tests take their databases from."""
     return Shelf(postgres)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where servers that run as somebody without rights reach their files, even for root."""
+    with TemporaryDirectory(prefix="messaging-test-") as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
 
 
 @pytest.fixture

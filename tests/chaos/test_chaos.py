@@ -5,12 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-
-import pytest
 
 from messaging.local.chaos.plan import Victim
 from messaging.local.process import is_running, wait_until
@@ -29,15 +25,6 @@ TEXTS, KILLS = size(quick=2500, full=5000), size(quick=30, full=60)
 """Of 30 kills each kind of process has one at least. The other trouble, which lasts as long with
 either, and with it the faults of Twilio and of each line, is the same."""
 _LIMIT = 15.0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where servers that run as somebody without rights reach their files, even for root."""
-    with TemporaryDirectory(prefix="chaos-test-") as name:
-        path = Path(name)
-        path.chmod(0o711)
-        yield path
 
 
 def chaos(folder: Path, *options: str) -> subprocess.Popen[str]:

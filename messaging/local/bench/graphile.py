@@ -1,13 +1,10 @@
 """graphile-worker: a job a text in Postgres, as somebody who knows it well would use it."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from messaging.local.bench import texts
 from messaging.local.bench.nodejs import Node
-from messaging.local.bench.rows import Rows
-from messaging.local.bench.site import Site, numbered
+from messaging.local.bench.rows import RowsAndJobs
+from messaging.local.bench.site import Site, all_numbered
 
 _NAME = "graphile-worker"
 _ADD = """
@@ -19,7 +16,7 @@ from unnest(%s::bigint[]) as id
 """
 
 
-class Graphile(Rows):
+class Graphile(RowsAndJobs):
     """Workers, each with as many jobs at once as ours sends."""
 
     name = _NAME
@@ -33,7 +30,7 @@ class Graphile(Rows):
         self._site = site
         in_flight = str(site.settings.in_flight)
         worker = node.argv("graphile-worker.js")
-        self._names = [numbered(_NAME, number) for number in range(1, processes + 1)]
+        self._names = all_numbered(_NAME, processes)
         for number, name in enumerate(self._names, 1):
             site.start(name, worker, DATABASE_URL=self._url, IN_FLIGHT=in_flight)
             site.wait_for_listeners(self._conn, number, f"{name} waits for jobs")
@@ -43,18 +40,5 @@ class Graphile(Rows):
         """The workers, with Postgres and Valkey."""
         return self._site.pids(*self._names)
 
-    @contextmanager
-    def handing_over(self, count: int) -> Iterator[None]:
-        """Rows and their jobs are in the transaction that commits at the end."""
-        with self._conn.transaction():
-            self._add([texts.body(n) for n in range(count)])
-            yield
-
-    def hand_over_one(self, body: str) -> float:
-        """A row and its job in one transaction."""
-        with self._conn.transaction():
-            self._add([body])
-            return time.time()
-
-    def _add(self, bodies: Sequence[str]) -> None:
-        self._conn.execute(_ADD, [self._store(bodies)])
+    def _add_jobs(self, ids: Sequence[int]) -> None:
+        self._conn.execute(_ADD, [ids])

@@ -9,7 +9,7 @@ from celery import Celery
 
 from messaging.local.bench import texts
 from messaging.local.bench.rows import Rows
-from messaging.local.bench.site import Site, numbered
+from messaging.local.bench.site import Site, all_numbered
 
 THREADS = 32
 """At 100 ms each, sixteen could not send more than 160 texts a second. With 32 one process is
@@ -38,7 +38,7 @@ class Plain(Rows):
         self._app = Celery("plain", broker=site.valkey.url, set_as_current=False)
         self._app.conf.task_ignore_result = True
         site.on_close(self._app.close)
-        self._names = [numbered(_NAME, number) for number in range(1, processes + 1)]
+        self._names = all_numbered(_NAME, processes)
         nodes = [f"{name}@bench" for name in self._names]
         for name, node in zip(self._names, nodes, strict=True):
             site.start(name, (*_COMMAND, "--hostname", node), DATABASE_URL=self._url)

@@ -1,17 +1,14 @@
 """procrastinate: a job a text in Postgres, as somebody who knows it well would use it."""
 
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.connector import BaseConnector
 from procrastinate.schema import SchemaManager
 from procrastinate.types import JSONDict
 
-from messaging.local.bench import texts
-from messaging.local.bench.rows import Rows
+from messaging.local.bench.rows import RowsAndJobs
 from messaging.local.bench.site import Site
 
 TASK = "send"
@@ -30,7 +27,7 @@ def new_app(connector: BaseConnector) -> App:
     return App(connector=connector)
 
 
-class Procrastinate(Rows):
+class Procrastinate(RowsAndJobs):
     """Processes of workers, each with as many jobs at once as a worker of ours sends."""
 
     name = _NAME
@@ -55,19 +52,6 @@ class Procrastinate(Rows):
         """The processes, with Postgres and Valkey."""
         return self._site.pids(*self._names)
 
-    @contextmanager
-    def handing_over(self, count: int) -> Iterator[None]:
-        """Rows and their jobs are in the transaction that commits at the end."""
-        with self._conn.transaction():
-            self._add([texts.body(n) for n in range(count)])
-            yield
-
-    def hand_over_one(self, body: str) -> float:
-        """A row and its job in one transaction."""
-        with self._conn.transaction():
-            self._add([body])
-            return time.time()
-
-    def _add(self, bodies: Sequence[str]) -> None:
-        jobs: list[JSONDict] = [{"id": id} for id in self._store(bodies)]
+    def _add_jobs(self, ids: Sequence[int]) -> None:
+        jobs: list[JSONDict] = [{"id": id} for id in ids]
         self._jobs.batch_defer(*jobs)

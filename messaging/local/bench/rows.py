@@ -1,6 +1,9 @@
 """A plain table of texts, as those sides of a comparison fill and watch it that are not ours."""
 
-from collections.abc import Sequence
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import LiteralString
 
 from messaging.local.bench import texts
@@ -59,3 +62,28 @@ class Rows:
     def _number(self, statement: LiteralString) -> float:
         row = self._conn.execute(statement).fetchone()
         return row[0] if row else 0.0
+
+
+class RowsAndJobs(Rows):
+    """The same of a side whose jobs are in that database as well: a row and its job are in one
+    transaction."""
+
+    @contextmanager
+    def handing_over(self, count: int) -> Iterator[None]:
+        """Rows and their jobs are in the transaction that commits at the end."""
+        with self._conn.transaction():
+            self._add([texts.body(n) for n in range(count)])
+            yield
+
+    def hand_over_one(self, body: str) -> float:
+        """A row and its job in one transaction."""
+        with self._conn.transaction():
+            self._add([body])
+            return time.time()
+
+    def _add(self, bodies: Sequence[str]) -> None:
+        self._add_jobs(self._store(bodies))
+
+    @abstractmethod
+    def _add_jobs(self, ids: Sequence[int]) -> None:
+        """A job for each of these rows."""

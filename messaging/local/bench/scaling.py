@@ -20,7 +20,7 @@ def measure(
     figures: list[Figure] = []
     for count in options.workers:
         ours.have(count)
-        sending.warm_up(site, ours, options.messages)
+        sending.warm_up(site, ours, options.messages, count)
         runs = [sending.send(site, ours, options.messages) for _ in range(options.runs)]
         written = f"{count} {'worker' if count == 1 else 'workers'}"
         found = Samples(ours=runs).figures(part, "message")

@@ -106,7 +106,7 @@ class Site(Opened):
         self, name: str, argv: Sequence[str], count: int, **more: str
     ) -> Sequence[str]:
         """Start so many alike, and give their names: from the second on with a number."""
-        names = [numbered(name, number) for number in range(1, count + 1)]
+        names = all_numbered(name, count)
         for each in names:
             self.start(each, argv, **more)
         return names
@@ -226,6 +226,11 @@ class Site(Opened):
 def numbered(name: str, number: int) -> str:
     """The name of one of several processes: the first one has no number."""
     return name if number == 1 else f"{name}-{number}"
+
+
+def all_numbered(name: str, count: int) -> list[str]:
+    """The names of so many."""
+    return [numbered(name, number) for number in range(1, count + 1)]
 
 
 def tuned(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
