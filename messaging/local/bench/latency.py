@@ -34,20 +34,29 @@ def measure(
 
 
 def lags(site: Site, contender: Contender, count: int, words: str) -> list[float]:
-    """Milliseconds from commit to request of so many texts, one at a time, with these words.
+    """Milliseconds from commit to request of so many texts, one at a time, with these words."""
+    (found,) = in_turn([(site, contender)], count, words)
+    return found
+
+
+def in_turn(sides: Sequence[tuple[Site, Contender]], count: int, words: str) -> list[list[float]]:
+    """Those of each side, of which each has a text in turn, so many times.
 
     Twilio answers at once meanwhile.
     """
-    site.twilio.think(timedelta(0))
+    for site, _ in sides:
+        site.twilio.think(timedelta(0))
     pauses = Pauses()
-    committed: dict[str, float] = {}
+    committed: list[dict[str, float]] = [{} for _ in sides]
     for n in range(count):
         body = f"{words}, number {n}"
-        committed[body] = contender.hand_over_one(body)
-        pauses.pause()
-    site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
-    site.twilio.think(site.latency)
-    return arrivals(site, words, committed)
+        for (_, contender), times in zip(sides, committed, strict=True):
+            times[body] = contender.hand_over_one(body)
+            pauses.pause()
+    for site, contender in sides:
+        site.wait_until(contender.is_done, _LIMIT, "all texts are sent")
+        site.twilio.think(site.latency)
+    return [arrivals(site, words, times) for (site, _), times in zip(sides, committed, strict=True)]
 
 
 def figures(

@@ -8,7 +8,7 @@ import phonenumbers
 from messaging.domain.category import Category
 from messaging.domain.consent import Consent
 from messaging.local.bench import sending, texts
-from messaging.local.bench.figures import Figure, Samples
+from messaging.local.bench.figures import Figure
 from messaging.local.bench.options import BenchOptions
 from messaging.local.bench.ours import Ours
 from messaging.local.bench.site import Site
@@ -42,19 +42,11 @@ def measure(
 
     Everybody has opted in, and was told how to opt out: `ruled` sends as many texts before.
     """
-    sides = [(site, Ours(site)) for site in (plain, ruled)]
+    places = {"by default": (plain, Ours(plain)), "with every rule": (ruled, Ours(ruled))}
     _opt_in(ruled, options.messages)
-    for site, ours in sides:
+    for site, ours in places.values():
         sending.send(site, ours, options.messages)
-    samples = (Samples(), Samples())
-    for number in range(1, options.runs + 1):
-        for (site, ours), found in zip(sides, samples, strict=True):
-            found.ours.append(sending.send(site, ours, options.messages))
-        without, with_rules = (found.ours[-1].rate for found in samples)
-        say(
-            f"{_PART}, run {number} of {options.runs}: {without:,.0f}/s by default, and "
-            f"{with_rules:,.0f}/s with every rule"
-        )
+    samples = sending.in_turn(places, options, _PART, say)
     pairs = zip(*(found.figures(_PART, "message") for found in samples), strict=True)
     return [
         figure

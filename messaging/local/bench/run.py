@@ -164,8 +164,8 @@ def _measure_alone(options: BenchOptions, say: Say) -> list[Figure]:
     if "hosts" in options.only:
         figures += hosts.measure(options, say)
     if "growth" in options.only:
-        with _new_place(options) as site:
-            figures += growth.measure(site, options, say)
+        with _new_place(options) as few, _new_place(options) as many:
+            figures += growth.measure(few, many, options, say)
     if "storage" in options.only:
         with _new_place(options) as site:
             figures += storage.measure(site, options, say)

@@ -1,7 +1,7 @@
 """Sending: from rows in Postgres to rows that are marked as sent, on every side in turn."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from messaging.local.bench import processor
 from messaging.local.bench.contender import Contender
@@ -46,6 +46,23 @@ def measure(
         rates += [f"{name} {runs[-1].rate:,.0f}/s" for name, runs in samples.others.items()]
         say(f"sending, run {number} of {options.runs}: {', '.join(rates)}")
     return samples
+
+
+def in_turn(
+    places: Mapping[str, tuple[Site, Contender]],
+    options: BenchOptions,
+    part: str,
+    say: Callable[[str], None],
+) -> list[Samples]:
+    """Runs of services in places of their own, in turn; the places by what tells them apart."""
+    found = [Samples() for _ in places]
+    for number in range(1, options.runs + 1):
+        for (site, contender), samples in zip(places.values(), found, strict=True):
+            samples.ours.append(send(site, contender, options.messages))
+        rates = zip(places, (samples.ours[-1].rate for samples in found), strict=True)
+        told = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in rates)
+        say(f"{part}, run {number} of {options.runs}: {told}")
+    return found
 
 
 def send(site: Site, contender: Contender, count: int) -> Sample:
