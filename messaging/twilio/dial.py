@@ -5,12 +5,18 @@ import math
 import socket
 import ssl
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.stages import Failed, Progress, Stage
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+Place = tuple[socket.AddressFamily, Address]
+
+_LASTING = 1.0
+"""Seconds for which an answer is good after it has come."""
 
 
 class Origin(NamedTuple):
@@ -24,8 +30,36 @@ class Origin(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+class Names:
+    """Looks up where names lead. Who asks for one meanwhile, or right after, shares the answer: a
+    thousand connections that are opened at once need no thousand questions.
+
+    Use it in one loop only.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._answers: dict[Origin, asyncio.Future[Sequence[Place]]] = {}
+
+    async def places(self, origin: Origin) -> Sequence[Place]:
+        """Where it may be reached; raises OSError or UnicodeError where nobody knows."""
+        answer = self._answers.get(origin)
+        if answer is None:
+            answer = self._answers[origin] = asyncio.ensure_future(_resolve(origin))
+            answer.add_done_callback(partial(self._keep, origin))
+        # Others wait for it, too, and this one may be canceled.
+        return answer.result() if answer.done() else await asyncio.shield(answer)
+
+    def _keep(self, origin: Origin, answer: asyncio.Future[Sequence[Place]]) -> None:
+        """For a moment, if it is one."""
+        if answer.cancelled() or answer.exception():
+            del self._answers[origin]
+        else:
+            asyncio.get_running_loop().call_later(_LASTING, self._answers.pop, origin)
+
+
 async def dial(
-    origin: Origin, *, tls: ssl.SSLContext, timeout: float, progress: Progress
+    origin: Origin, *, tls: ssl.SSLContext, timeout: float, progress: Progress, names: Names
 ) -> Connection:
     """An open connection. `timeout` in seconds covers name lookup, connect and TLS together.
 
@@ -35,8 +69,9 @@ async def dial(
     until = progress.owed_since + timeout
     try:
         async with asyncio.timeout(timeout):
-            addresses = await _resolve(origin, progress)
-            connected = await _connect(addresses, until, progress)
+            progress.stage = Stage.RESOLVE
+            places = await names.places(origin)
+            connected = await _connect(places, until, progress)
             connection = await _open(connected, origin, tls, progress)
             progress.owed_since = math.inf
             return connection
@@ -50,19 +85,14 @@ async def dial(
         raise Failed(progress.stage, f"{origin} was not reached ({step}: {error})") from error
 
 
-async def _resolve(
-    origin: Origin, progress: Progress
-) -> list[tuple[socket.AddressFamily, Address]]:
-    progress.stage = Stage.RESOLVE
+async def _resolve(origin: Origin) -> Sequence[Place]:
     found = await asyncio.get_running_loop().getaddrinfo(
         origin.host, origin.port, type=socket.SOCK_STREAM
     )
     return [(family, address) for family, _, _, _, address in found]
 
 
-async def _connect(
-    addresses: list[tuple[socket.AddressFamily, Address]], until: float, progress: Progress
-) -> socket.socket:
+async def _connect(places: Sequence[Place], until: float, progress: Progress) -> socket.socket:
     """The first address that answers; each gets a fair share of the time that is left.
 
     Not the race of RFC 8305: Twilio's API has few addresses, and what is not reached here
@@ -70,8 +100,8 @@ async def _connect(
     """
     progress.stage = Stage.CONNECT
     failure: OSError = OSError("no address")
-    for place, (family, address) in enumerate(addresses):
-        share = (until - time.monotonic()) / (len(addresses) - place)
+    for number, (family, address) in enumerate(places):
+        share = (until - time.monotonic()) / (len(places) - number)
         try:
             async with asyncio.timeout(share):
                 return await _connect_one(family, address)

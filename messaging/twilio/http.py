@@ -10,7 +10,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
 from messaging.twilio.connection import Connection
-from messaging.twilio.dial import Origin, dial
+from messaging.twilio.dial import Names, Origin, dial
 from messaging.twilio.pool import Pool
 from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, address_of, written_request
@@ -51,6 +51,7 @@ class StagedHttpClient(AsyncHttpClient):
         self._longest_idle = longest_idle
         self._tls = tls or ssl.create_default_context()
         self._turns = asyncio.Semaphore(in_flight)
+        self._names = Names()
         self._pools: dict[Origin, Pool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -152,7 +153,9 @@ class StagedHttpClient(AsyncHttpClient):
 
     async def _dialed(self, origin: Origin, progress: Progress) -> Connection:
         seconds = self._connect_timeout
-        connection = await dial(origin, tls=self._tls, timeout=seconds, progress=progress)
+        connection = await dial(
+            origin, tls=self._tls, timeout=seconds, progress=progress, names=self._names
+        )
         connection.on_free = self._pool(origin).put_back
         return connection
 

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from twilio.http.response import Response
 
-from messaging.twilio.dial import Origin, dial
+from messaging.twilio.dial import Names, Origin, dial
 from messaging.twilio.http import StagedHttpClient
 from messaging.twilio.stages import PROGRESS, Failed, Progress, Stage
 from tests.contract.gateway_server import (
@@ -384,7 +384,9 @@ def test_a_connection_that_speaks_before_it_is_asked_is_not_written_to() -> None
             origin = Origin(encrypted=False, host="localhost", port=server.port)
             progress = Progress()
             tls = ssl.create_default_context()
-            connection = await dial(origin, tls=tls, timeout=PATIENT, progress=progress)
+            connection = await dial(
+                origin, tls=tls, timeout=PATIENT, progress=progress, names=Names()
+            )
             await until(lambda: not connection.reusable)
             with pytest.raises(Failed) as caught:
                 connection.exchange(
