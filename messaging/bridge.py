@@ -24,6 +24,8 @@ _FULL = timedelta(milliseconds=50)
 """How long the bridge waits for room while Celery's queue is full."""
 _QUIET = timedelta(seconds=1)
 """How long the bridge waits for the bell when there is nothing to do."""
+_EMPTY = timedelta(seconds=5)
+"""How long it waits there before it glances again at a queue that has no entries at all."""
 _PROBING = timedelta(milliseconds=200)
 """How long it waits after it has handed out a text that is to show whether Twilio works again."""
 _SHORT_LEASE = timedelta(seconds=5)
@@ -52,25 +54,24 @@ def chunks(
     lane, and another waits for its turn. One that has waited for long looks all the same: two
     at once are harmless, and a turn that is never given back must not stop the lane.
 
-    The time spent waiting counts: else each run would end later than the one before, until one
-    of them had waited for too long and the lane was left alone.
+    Waiting counts: else each run would end later than the one before, and one wait for too long.
     """
     until = rt.monotonic() + lasting.total_seconds()
     with rt.db.connection() as conn:
         opting_out.note(conn, rt.settings.lines)
 
-    def goes_on() -> bool:
-        return rt.monotonic() < until and not rt.stopping.is_set()
+    def left() -> timedelta:
+        return timedelta(seconds=0 if rt.stopping.is_set() else max(0, until - rt.monotonic()))
 
     while True:
-        with bell.turn(rt.bells, lane, patience) as rung:
+        with bell.turn(rt.bells, lane, patience, rt.stopping) as rung:
             is_quiet = yield from _look(rt, lane, room(), rung)
-            while rung and goes_on():
+            while rung and left():
                 # Not while there is much to do: this reads what others have just deleted.
-                if is_quiet and rung.is_needless() and not rung.rings(goes_on):
+                if is_quiet and rung.is_needless() and not rung.wait(min(_EMPTY, left())):
                     continue
                 is_quiet = yield from _look(rt, lane, room(), rung)
-        if not goes_on():
+        if not left():
             return
 
 

@@ -19,12 +19,14 @@ def promote(rt: Runtime) -> int:
     """Puts due jobs into their queues and returns how many. Any number may run at once.
 
     What is past its deadline expires instead, wherever it waits; what is close to it overtakes.
-    Where there is nothing to do, one look tells.
+    Where there is nothing to do, one look tells, and tells what else has.
     """
     within = timedelta(seconds=rt.settings.hurry_within)
     with single(rt.db) as conn:
-        if not jobs.has_due(conn, within):
-            return 0
+        due = jobs.due_now(conn, within)
+    rt.lookout.note(due)
+    if not due.promotion:
+        return 0
     expired = _in_batches(rt, jobs.expire)
     promoted = _in_batches(rt, jobs.promote)
     hurried = _hurry(rt, within)

@@ -12,6 +12,7 @@ import redis
 from kombu.exceptions import KombuError
 
 from messaging.events import Part
+from messaging.lookout import Kind
 from messaging.postgres.connect import AWAY
 from messaging.runtime import Runtime
 
@@ -46,6 +47,11 @@ def rounds(rt: Runtime, work: Callable[[Runtime], T], *, every: float, lasting: 
         rt.wait(timedelta(seconds=again - rt.monotonic()))
         if rt.stopping.is_set():
             return done
+
+
+def where_due(kind: Kind, work: Callable[[Runtime], int]) -> Callable[[Runtime], int]:
+    """The work, which is 0 without a look of its own while the lookout says that nothing is due."""
+    return lambda rt: work(rt) if rt.lookout.may_be_due(kind) else 0
 
 
 def part(error: BaseException) -> Part:

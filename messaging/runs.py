@@ -40,7 +40,7 @@ def runs(settings: Settings) -> list[Run]:
         Run(task="bridge", args=(Lane.NORMAL,), queue=BRIDGE),
         _every(1, "promote"),
         _every(5, "sweep"),
-        _every(3, "reconcile"),
+        _every(2, "reconcile"),
         _every(2, "take_back"),
         *([_every(1, "retain")] if settings.keeps_for_a_time else []),
     ]

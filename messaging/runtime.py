@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
 from random import Random
-from threading import Event
 from typing import TypeVar
 
 from psycopg import Connection
@@ -22,12 +21,14 @@ from messaging.company import Company
 from messaging.domain.job import Claim, JobId
 from messaging.domain.outcome import RetryRules
 from messaging.hearing import listener
+from messaging.lookout import Lookout
 from messaging.outages import Outages
 from messaging.postgres import connect, guards
 from messaging.postgres.jobs import Settling
 from messaging.redis.throttle import Throttle
 from messaging.rulebooks import Rulebooks
 from messaging.settings import Settings
+from messaging.stopping import Stopping
 from messaging.twilio.gateway import Gateway
 
 T = TypeVar("T")
@@ -62,8 +63,9 @@ class Runtime:
     settles: Company[Settling, set[JobId]] = field(default_factory=lambda: Company(_TOGETHER))
     """Each caller's jobs that were settled."""
     outages: Outages = field(default_factory=Outages)
+    lookout: Lookout = field(default_factory=Lookout)
     dice: Random = field(default_factory=Random)
-    stopping: Event = field(default_factory=Event)
+    stopping: Stopping = field(default_factory=Stopping)
     """Set when this process has been asked to stop: begin nothing that takes long."""
 
     def monotonic(self) -> float:
@@ -93,6 +95,7 @@ class Runtime:
         self.throttle.close()
         self.bells.close()
         self.db.close()
+        self.stopping.close()
 
 
 def build(settings: Settings) -> Runtime:

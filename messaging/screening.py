@@ -39,6 +39,10 @@ _BETWEEN_ASKING = 2
 """Seconds after which a process asks Redis again where nothing came; what comes, comes at once.
 kombu asks every second. One that stops waits for the end of that."""
 
+_BETWEEN_KEEPING = 60
+"""Seconds between two looks at whether the routes to its queue for remote control are to be kept
+on: they last an hour, and are renewed after twenty minutes. kombu (5.7) looks every second."""
+
 _UNREADABLE = "It is no message of Celery's."
 _NO_TASK = "It names a task that is none of ours."
 _NO_JSON = "Its content is not the JSON that Celery writes."
@@ -46,9 +50,13 @@ _BAD_TASK = "It asks for what our tasks are never asked."
 
 
 def screen(connection: Connection, refused: Callable[[str], None]) -> None:
-    """Lets a connection to Redis that is not open yet survive what is no message at all."""
-    if isinstance(connection.transport, redis.Transport):
-        connection.transport.Channel = partial(_Channel, refused)  # type: ignore[assignment]
+    """Lets a connection to Redis that is not open yet survive what is no message at all, and its
+    process sleep for longer."""
+    transport = connection.transport
+    if isinstance(transport, redis.Transport):
+        transport.Channel = partial(_Channel, refused)  # type: ignore[assignment]
+        begin = partial(_watch_seldom, transport.register_with_event_loop, transport.cycle)
+        transport.register_with_event_loop = begin  # type: ignore[method-assign]
 
 
 def why_strange(message: Message, tasks: Mapping[str, Any], now: datetime) -> str | None:
@@ -164,6 +172,14 @@ def _time(written: object) -> datetime | None:
         return datetime.fromisoformat(written) if isinstance(written, str) else None
     except ValueError:
         return None
+
+
+def _watch_seldom(register: Callable[..., None], cycle: Any, connection: Any, loop: Any) -> None:
+    register(connection, loop)
+    cycle._binding_expiry_tref.cancel()
+    cycle._binding_expiry_tref = loop.call_repeatedly(
+        _BETWEEN_KEEPING, cycle.maybe_refresh_binding_expiry
+    )
 
 
 class _Message(virtual.Message):

@@ -28,7 +28,7 @@ from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked
 from messaging.postgres.connect import AWAY
 from messaging.retention import Deleted
-from messaging.rounds import INFRASTRUCTURE, part, rounds
+from messaging.rounds import INFRASTRUCTURE, part, rounds, where_due
 from messaging.upkeep import Swept
 
 P = ParamSpec("P")
@@ -111,9 +111,10 @@ def sweep(every: float = 5, lasting: float = 0) -> str:
 
 @shared_task(name="messaging.reconcile", throws=INFRASTRUCTURE)
 @discreet
-def reconcile(every: float = 3, lasting: float = 0) -> str:
+def reconcile(every: float = 2, lasting: float = 0) -> str:
     """Asks Twilio about jobs in doubt."""
-    done = rounds(runtime.current(), reconciliation.reconcile, every=every, lasting=lasting)
+    work = where_due("doubts", reconciliation.reconcile)
+    done = rounds(runtime.current(), work, every=every, lasting=lasting)
     return f"{sum(done)} reconciled"
 
 
@@ -128,7 +129,8 @@ def hand_over() -> str:
 @discreet
 def take_back(every: float = 2, lasting: float = 0) -> str:
     """Takes texts back that were canceled or rescheduled."""
-    done = rounds(runtime.current(), handover.take_back, every=every, lasting=lasting)
+    work = where_due("recalls", handover.take_back)
+    done = rounds(runtime.current(), work, every=every, lasting=lasting)
     return f"{sum(done)} taken back"
 
 

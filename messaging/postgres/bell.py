@@ -1,7 +1,7 @@
 """The bridge's turn on a lane, and the bell that wakes it: one connection past any pooler."""
 
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,33 +13,29 @@ from psycopg_pool import ConnectionPool
 from messaging.domain.job import Lane
 from messaging.postgres.jobs import Postgres
 from messaging.postgres.named import query
+from messaging.stopping import Stopping
 
-_SECOND = timedelta(seconds=1)
-_PATIENCE = 5
-"""Seconds without a new entry after which an empty queue is glanced at again, for safety's sake."""
 _LOCKS = {Lane.URGENT: 0x6D73670001, Lane.NORMAL: 0x6D73670002}
 
 
 class Bell:
     """Rings when entries have been put into a lane's queue."""
 
-    def __init__(self, conn: Postgres, lane: Lane) -> None:
+    def __init__(self, conn: Postgres, lane: Lane, stopping: Stopping) -> None:
         self._conn = conn
         self._queue = lane.queue
+        self._stopping = stopping
 
     def wait(self, longest: timedelta) -> bool:
-        """Waits for new entries in this lane; False where none came in that time."""
+        """Waits for new entries in this lane; False where none came in that time, or before this
+        process was to stop."""
         if self._has_rung():
             return True
         # psycopg's own waiting looks up ten times a second.
         arrivals = select.poll()
-        arrivals.register(self._conn.fileno(), select.POLLIN)
+        for ear in (self._conn, self._stopping):
+            arrivals.register(ear, select.POLLIN)
         return bool(arrivals.poll(longest.total_seconds() * 1000)) and self._has_rung()
-
-    def rings(self, goes_on: Callable[[], bool]) -> bool:
-        """Waits for new entries in a queue that is empty, for some seconds or until it does not go
-        on any more, which is asked each second."""
-        return any(self.wait(_SECOND) or not goes_on() for _ in range(_PATIENCE)) and goes_on()
 
     def is_needless(self) -> bool:
         """Whether the queue has no entries at all, not even leased ones: only a new one, for which
@@ -55,7 +51,7 @@ class Bell:
 
 @contextmanager
 def turn(
-    bells: ConnectionPool[Connection[TupleRow]], lane: Lane, patience: timedelta
+    bells: ConnectionPool[Connection[TupleRow]], lane: Lane, patience: timedelta, stopping: Stopping
 ) -> Iterator[Bell | None]:
     """The lane's bell, for the only bridge at work on it; None where another one keeps it."""
     bells.open()
@@ -70,4 +66,4 @@ def turn(
             yield None
             return
         conn.execute(query("queues", "listen"))
-        yield Bell(conn, lane)
+        yield Bell(conn, lane, stopping)

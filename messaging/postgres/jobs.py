@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from psycopg import Connection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from messaging.domain.caps import Caps
 from messaging.domain.category import Category
@@ -20,6 +20,15 @@ from messaging.postgres.named import query
 
 Postgres = Connection[TupleRow]
 _STATUSES = {status.value: status for status in Status}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What of the upkeep has something to do now."""
+
+    promotion: bool
+    doubts: bool
+    recalls: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +201,11 @@ def _columns(outcomes: Sequence[Outcome]) -> dict[str, str | None]:
     }
 
 
-def has_due(conn: Postgres, within: timedelta) -> bool:
-    """Whether `promote` or `expire` would find anything to do, or `hurry` within so long."""
-    return bool(_number(conn, "has_due", {"within": within}))
+def due_now(conn: Postgres, within: timedelta) -> Due:
+    """What has something to do; of jobs that `hurry` would take, within so long."""
+    with conn.cursor(row_factory=class_row(Due)) as cursor:
+        row = cursor.execute(query("jobs", "due_now"), {"within": within}).fetchone()
+    return row or Due(promotion=True, doubts=True, recalls=True)
 
 
 def promote(conn: Postgres, most: int) -> int:

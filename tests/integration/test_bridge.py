@@ -186,7 +186,7 @@ def test_a_row_that_a_rule_of_the_owners_refuses_holds_nobody_up(rt: Runtime, db
 def test_a_lane_goes_on_while_somebody_keeps_its_turn(rt: Runtime, db: Database) -> None:
     insert(db)
     soon = timedelta(milliseconds=1)
-    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)):
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1), rt.stopping):
         assert 1 == len(list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, ONE_LOOK, patience=soon)))
 
 
@@ -336,7 +336,7 @@ def test_an_empty_queue_is_left_alone_until_its_bell_rings_for_whoever_puts_an_e
 
     monkeypatch.setattr(Bell, "is_needless", glance)
     monkeypatch.setattr(bridge, "_QUIET", timedelta(milliseconds=10))
-    monkeypatch.setattr(bell, "_PATIENCE", 1000)  # it is the bell that wakes it, and no glance
+    monkeypatch.setattr(bridge, "_EMPTY", A_WHILE)  # it is the bell that wakes it, and no glance
     id = insert(db)
     db.execute("delete from pgmq.q_sms_queue")
     found = next(bridge.chunks(rt, lane, room, A_WHILE))
@@ -344,12 +344,28 @@ def test_an_empty_queue_is_left_alone_until_its_bell_rings_for_whoever_puts_an_e
     assert 2 == len(asked)
 
 
-def test_a_run_that_waits_for_the_bell_of_an_empty_queue_ends_in_time(rt: Runtime) -> None:
-    goes_on = iter([True, False, False])
-    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE) as rung:
-        assert rung
-        assert not rung.rings(lambda: next(goes_on))
-    assert [] == list(goes_on)
+@pytest.mark.parametrize("ends", ["in time", "at once when asked to stop"])
+def test_a_run_that_waits_for_the_bell_of_an_empty_queue_ends(
+    rt: Runtime, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    is_waiting = threading.Event()
+    wait = Bell.wait
+
+    def waits(rung: Bell, longest: timedelta) -> bool:
+        if longest > bridge._QUIET:
+            is_waiting.set()
+        return wait(rung, longest)
+
+    monkeypatch.setattr(Bell, "wait", waits)
+    monkeypatch.setattr(bridge, "_QUIET", timedelta(milliseconds=10))
+    monkeypatch.setattr(bridge, "_EMPTY", 2 * A_WHILE)
+    lasting = timedelta(milliseconds=200) if ends == "in time" else 4 * A_WHILE
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(lambda: list(bridge.chunks(rt, Lane.NORMAL, lambda: 1, lasting)))
+        assert is_waiting.wait(10)
+        if ends != "in time":
+            rt.stopping.set()
+        assert [] == run.result(10)
 
 
 def test_a_queue_is_not_glanced_at_while_there_is_much_to_do(
@@ -373,7 +389,7 @@ def test_a_queue_is_not_glanced_at_while_there_is_much_to_do(
 
 def test_a_queue_whose_entries_are_leased_is_not_empty(rt: Runtime, db: Database) -> None:
     """A lease may end at any time, and nobody tells."""
-    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as rung:
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1), rt.stopping) as rung:
         assert rung
         assert rung.is_needless()
         insert(db)
@@ -416,9 +432,9 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_run(rt: Runtime, db: Database) 
 
 def test_a_second_bridge_waits_for_its_turn(rt: Runtime) -> None:
     with (
-        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1)) as first,
-        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1)) as second,
-        bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as other_lane,
+        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1), rt.stopping) as first,
+        bell.turn(rt.bells, Lane.URGENT, timedelta(seconds=1), rt.stopping) as second,
+        bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1), rt.stopping) as other_lane,
     ):
         assert (True, False, True) == (bool(first), bool(second), bool(other_lane))
 
@@ -427,13 +443,13 @@ def test_a_run_that_has_waited_for_its_turn_in_vain_waits_again(rt: Runtime, db:
     """The one before it may end any time until this one's own end."""
     soon = timedelta(milliseconds=50)
     first = insert(db)
-    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)) as held:
+    with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1), rt.stopping) as held:
         assert held
         found = bridge.chunks(rt, Lane.NORMAL, lambda: 1, A_WHILE, patience=soon)
         assert first == next(found)[0][0].job_id  # looked at without the turn
     second = insert(db)
     assert second == next(found)[0][0].job_id
-    with bell.turn(rt.bells, Lane.NORMAL, soon) as other:
+    with bell.turn(rt.bells, Lane.NORMAL, soon, rt.stopping) as other:
         assert other is None  # the turn is the run's now
 
 
@@ -452,7 +468,7 @@ def test_the_time_that_a_run_waits_for_its_turn_is_its_own(
         return bool(db.execute("select 1 from pg_locks where not granted").fetchall())
 
     with ThreadPoolExecutor(1) as pool:
-        with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1)):
+        with bell.turn(rt.bells, Lane.NORMAL, timedelta(seconds=1), rt.stopping):
             run = pool.submit(lambda: list(bridge.chunks(rt, Lane.NORMAL, room, lasting)))
             assert wait_until(waits, limit=5)
             over = time.monotonic() + lasting.total_seconds()

@@ -32,12 +32,12 @@ def locks(db: Database) -> int:
 
 
 def test_a_turn_leaves_its_session_without_locks_to_the_next_one(rt: Runtime, db: Database) -> None:
-    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE) as rung:
+    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE, rt.stopping) as rung:
         first = session(rung)
         assert 1 == locks(db)
     assert wait_until(lambda: free_bells(rt) == 1, limit=5)
     assert 0 == locks(db)
-    with bell.turn(rt.bells, Lane.URGENT, A_WHILE) as rung:
+    with bell.turn(rt.bells, Lane.URGENT, A_WHILE, rt.stopping) as rung:
         assert first == session(rung)
         insert(db)
         assert rung
@@ -47,11 +47,11 @@ def test_a_turn_leaves_its_session_without_locks_to_the_next_one(rt: Runtime, db
 
 
 def test_a_session_that_has_died_between_two_turns_is_replaced(rt: Runtime, db: Database) -> None:
-    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE) as rung:
+    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE, rt.stopping) as rung:
         first = session(rung)
     assert wait_until(lambda: free_bells(rt) == 1, limit=5)
     db.execute("select pg_terminate_backend(%s, 5000)", [first])
-    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE) as rung:
+    with bell.turn(rt.bells, Lane.NORMAL, A_WHILE, rt.stopping) as rung:
         assert first != session(rung)
 
 

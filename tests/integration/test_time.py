@@ -1,25 +1,36 @@
 """What time does to jobs: promotion, the sweep, reconciliation."""
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from messaging import promotion, reconciliation, runtime, upkeep
+from messaging import handover, promotion, reconciliation, runtime, tasks, upkeep
 from messaging.domain.job import JobId, Lane
 from messaging.local.process import wait_until
 from messaging.local.simulator import Simulator
 from messaging.local.simulator.rules import Call, Kind, Rule
 from messaging.postgres import jobs
+from messaging.postgres.jobs import Due
 from messaging.runtime import Runtime
 from messaging.settings import load
+from tests.integration.databases import force
 from tests.integration.story import end_leases, entries, in_doubt, insert, kinds, row, take, work
 
 Database = Connection[TupleRow]
+
+NOTHING = Due(promotion=False, doubts=False, recalls=False)
+KEPT = {
+    "handed_over_at": datetime.now(UTC),
+    "recall": "cancel",
+    "twilio_sid": "SM00000000000000000000000000000001",
+}
+"""Of a job that Twilio keeps, and that is wanted back."""
 
 
 def ahead(db: Database, id: UUID, seconds: float) -> None:
@@ -46,6 +57,43 @@ def test_a_canceled_job_is_never_promoted(rt: Runtime, db: Database) -> None:
     db.execute("update message_jobs set due_at = now() where id = %s", [id])
     assert 0 == promotion.promote(rt)
     assert ["canceled"] == kinds(db, id)
+
+
+@pytest.mark.parametrize(
+    ("status", "columns", "found"),
+    [
+        ("scheduled", {}, Due(promotion=True, doubts=False, recalls=False)),
+        ("in_doubt", {}, Due(promotion=False, doubts=True, recalls=False)),
+        ("scheduled", KEPT, Due(promotion=False, doubts=False, recalls=True)),
+    ],
+    ids=["promotion", "a doubt", "a recall"],
+)
+def test_one_look_tells_what_of_the_upkeep_has_something_to_do(
+    rt: Runtime, db: Database, status: str, columns: Mapping[str, object], found: Due
+) -> None:
+    id = force(db, status, **columns, due_at=datetime.now(UTC) + timedelta(hours=1))
+    assert NOTHING == jobs.due_now(db, timedelta(0))
+    db.execute("update message_jobs set due_at = now() where id = %s", [id])
+    assert found == jobs.due_now(db, timedelta(0))
+
+
+def test_doubts_and_recalls_are_not_looked_for_where_the_look_before_promotion_found_none(
+    rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "current", lambda: rt)
+    monkeypatch.setattr(reconciliation, "reconcile", lambda _: 7)
+    monkeypatch.setattr(handover, "take_back", lambda _: 7)
+
+    def round() -> list[str]:
+        tasks.promote()
+        told = {"doubts": tasks.reconcile(), "recalls": tasks.take_back()}
+        return [kind for kind, done in told.items() if done.startswith("7 ")]
+
+    assert [] == round()
+    force(db, "in_doubt", due_at=datetime.now(UTC))
+    assert ["doubts"] == round()
+    force(db, "scheduled", **KEPT, due_at=datetime.now(UTC))
+    assert ["doubts", "recalls"] == round()
 
 
 def test_any_number_of_beats_promote_each_job_once(rt: Runtime, db: Database) -> None:

@@ -267,7 +267,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
         ),
         (complete, "message_jobs_pkey", 150),
         (lambda db, n: bare.unprepared(db, ids(1 + 500 * n, 500)), "message_jobs_pkey", 800),
-        (lambda db, _: jobs.has_due(db, MINUTE), "message_jobs_due", 100),
+        (lambda db, _: jobs.due_now(db, MINUTE), "message_jobs_due", 100),
         # Once more by their keys, for the marks of their campaigns.
         (lambda db, _: jobs.promote(db, 1000), "message_jobs_due", 2500),
         (lambda db, _: jobs.sweep_processing(db), "message_jobs_due", 100),
@@ -323,7 +323,7 @@ def forget(walk: Walk) -> Callable[[Postgres, int], object]:
     ],
     ids=[
         "claim", "standing", "standing, lined", "first_texts", "had_opt_out_line", "add_lines",
-        "unprepared", "has_due", "promote", "sweep_processing", "expire", "hurry",
+        "unprepared", "due_now", "promote", "sweep_processing", "expire", "hurry",
         "learn", "restore_entries", "in_doubt_due", "handover_due", "claim_for_handover",
         "unprepared_soon", "recall_due", "owned_sids", "settle", "record_receipts by sid",
         "record_receipts by job", "enqueue",

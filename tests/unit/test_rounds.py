@@ -10,7 +10,8 @@ import redis
 from structlog.testing import capture_logs
 
 from messaging import runtime
-from messaging.rounds import rounds
+from messaging.postgres.jobs import Due
+from messaging.rounds import rounds, where_due
 from messaging.runtime import Runtime
 from messaging.settings import load
 
@@ -94,6 +95,15 @@ def test_what_is_no_outage_ends_the_run(rt: Story) -> None:
 
     with pytest.raises(psycopg.errors.UndefinedTable):
         rounds(rt, refused, every=1, lasting=5)
+
+
+def test_work_that_is_not_due_is_not_done(rt: Story) -> None:
+    done = where_due("doubts", lambda _: 1)
+    assert 1 == done(rt), "nobody has looked yet"
+    rt.lookout.note(Due(promotion=True, doubts=False, recalls=True))
+    assert 0 == done(rt)
+    rt.lookout.note(Due(promotion=False, doubts=True, recalls=False))
+    assert 1 == done(rt)
 
 
 def test_a_process_that_is_to_stop_begins_no_further_round(rt: Story) -> None:

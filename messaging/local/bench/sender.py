@@ -65,7 +65,7 @@ def main() -> None:
     rt = runtime.current()
     with connect.direct(rt.settings) as conn, connect.direct(rt.settings) as locks:
         conn.execute(query("queues", "listen"))
-        bell, turn = Bell(conn, Lane.NORMAL), Turn(locks)
+        bell, turn = Bell(conn, Lane.NORMAL, rt.stopping), Turn(locks)
         threads = [Thread(target=_send, args=(rt, bell, turn)) for _ in range(_threads(rt))]
         for thread in threads:
             thread.start()

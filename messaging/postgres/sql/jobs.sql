@@ -238,9 +238,10 @@ from
     %(patience)s
   ) as job_id
 
--- name: has_due
--- Whether `promote`, `expire` or `hurry` would find anything to do.
-select messaging.has_due(%(within)s)
+-- name: due_now
+-- Whether promotion, jobs in doubt and those wanted back from Twilio have something to do.
+select promotion, doubts, recalls
+from messaging.due_now(%(within)s)
 
 -- name: promote
 -- Puts jobs whose time has come into their queues, and those for which sending was resumed; how many.
