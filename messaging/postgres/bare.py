@@ -53,25 +53,22 @@ def unprepared_soon(
 
 
 def prepare(
-    conn: Postgres, id: JobId, prepared: Prepared, lifetimes: Mapping[Lane, timedelta]
-) -> JobId | None:
-    """Writes what preparation found; None where the job was prepared or withdrawn meanwhile.
-
-    A job without a deadline gets its lane's.
+    conn: Postgres, found: Mapping[JobId, Prepared], lifetimes: Mapping[Lane, timedelta]
+) -> set[JobId]:
+    """Writes what preparation found. A job that was prepared or withdrawn meanwhile is not in the
+    answer; one without a deadline gets its lane's.
     """
-    row = conn.execute(
-        query("jobs", "prepare"),
-        {
-            "id": id,
-            "recipient_phone": prepared.recipient_phone,
-            "message_content": prepared.message_content,
-            "media_urls": list(prepared.media_urls),
-            "segments": prepared.segments,
-            "urgent_lifetime": lifetimes.get(Lane.URGENT),
-            "normal_lifetime": lifetimes.get(Lane.NORMAL),
-        },
-    ).fetchone()
-    return JobId(row[0]) if row else None
+    drafts = found.values()
+    values = {
+        "ids": arrays.ids(found),
+        "phones": arrays.texts([one.recipient_phone for one in drafts]),
+        "contents": arrays.texts([one.message_content for one in drafts]),
+        "media": arrays.texts([arrays.texts(one.media_urls) for one in drafts]),
+        "segments": arrays.numbers([one.segments for one in drafts]),
+        "urgent_lifetime": lifetimes.get(Lane.URGENT),
+        "normal_lifetime": lifetimes.get(Lane.NORMAL),
+    }
+    return {JobId(id) for (id,) in conn.execute(query("jobs", "prepare"), values).fetchall()}
 
 
 def refuse(conn: Postgres, id: JobId, reason: str) -> JobId | None:

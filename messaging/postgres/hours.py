@@ -51,8 +51,8 @@ def keep_clocks(
     conn.execute(query("hours", "keep_clocks"), {"clocks": Jsonb(rows)})
 
 
-def defer(conn: Postgres, waits: Iterable[tuple[JobId, Quiet]]) -> int:
-    """Lets messages that are not under way wait; how many there were."""
+def defer(conn: Postgres, waits: Iterable[tuple[JobId, Quiet]]) -> set[JobId]:
+    """Lets messages that are not under way wait; which those were."""
     rows = [
         {
             "id": str(id),
@@ -63,7 +63,9 @@ def defer(conn: Postgres, waits: Iterable[tuple[JobId, Quiet]]) -> int:
         }
         for id, quiet in waits
     ]
-    return len(conn.execute(query("hours", "defer"), {"waits": Jsonb(rows)}).fetchall())
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(query("hours", "defer"), {"waits": Jsonb(rows)})
+        return {JobId(id) for (id,) in found}
 
 
 def behind_the_zones(conn: Postgres, zone_version: str, most: int) -> list[OnClock]:

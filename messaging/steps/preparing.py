@@ -8,6 +8,7 @@ from messaging import events
 from messaging.domain.category import Category
 from messaging.domain.draft import Draft, Prepared, TemplateSource, prepare
 from messaging.domain.job import URGENT_ABOVE, JobId
+from messaging.domain.quiet_hours import Quiet
 from messaging.errors import Refused
 from messaging.postgres import bare, hours
 from messaging.postgres.bare import Unprepared
@@ -26,36 +27,55 @@ def prepare_jobs(rt: Runtime, ids: Sequence[JobId]) -> dict[JobId, int]:
         return {}
     with rt.db.connection() as conn:
         rows = bare.unprepared(conn, ids)
-    prepared = {row.id: _prepare_one(rt, row) for row in rows}
-    return {id: segments for id, segments in prepared.items() if segments is not None}
+    found = ((row, _found(rt, row)) for row in rows)
+    return _written(rt, [(row, prepared) for row, prepared in found if prepared])
 
 
-def _prepare_one(rt: Runtime, row: Unprepared) -> int | None:
-    """The segments of the row if it is ready now, else None. Whatever is wrong with it is wrong
-    with it alone."""
+def _found(rt: Runtime, row: Unprepared) -> Prepared | None:
+    """What preparation finds; None where the row cannot be sent, which is written then."""
     try:
-        prepared = _prepared(row, rt.settings.default_region)
+        return _prepared(row, rt.settings.default_region)
     except Refused as refusal:
         _refuse(rt, row, str(refusal))
         return None
+
+
+def _written(rt: Runtime, found: Sequence[tuple[Unprepared, Prepared]]) -> dict[JobId, int]:
+    """The segments of those that are ready now, written in one transaction.
+
+    Whatever is wrong with a row is wrong with it alone: where Postgres refuses them together, each
+    half is tried.
+    """
+    if not found:
+        return {}
     try:
         with rt.db.connection() as conn:
-            return _write(rt, conn, row, prepared)
+            return _write(rt, conn, found)
     except REFUSALS as error:
-        # Not its text: Postgres quotes the row.
-        _refuse(rt, row, f"The database refuses this message ({type(error).__name__}).")
-        return None
+        if len(found) == 1:
+            # Not its text: Postgres quotes the row.
+            reason = f"The database refuses this message ({type(error).__name__})."
+            _refuse(rt, found[0][0], reason)
+            return {}
+    middle = len(found) // 2
+    return _written(rt, found[:middle]) | _written(rt, found[middle:])
 
 
-def _write(rt: Runtime, conn: Postgres, row: Unprepared, prepared: Prepared) -> int | None:
-    """Writes what was prepared; the segments if it may go out now, at this hour."""
-    if bare.prepare(conn, row.id, prepared, rt.settings.lifetimes) is None:
-        return None
+def _write(
+    rt: Runtime, conn: Postgres, found: Sequence[tuple[Unprepared, Prepared]]
+) -> dict[JobId, int]:
+    """Writes what was prepared; the segments of those that may go out now, at this hour."""
+    ready = bare.prepare(conn, {row.id: prepared for row, prepared in found}, rt.settings.lifetimes)
+    waits = [(row.id, _wait(rt, row, prepared)) for row, prepared in found if row.id in ready]
+    waiting = [(id, wait) for id, wait in waits if wait]
+    if waiting:
+        ready -= hours.defer(conn, waiting)
+    return {row.id: prepared.segments for row, prepared in found if row.id in ready}
+
+
+def _wait(rt: Runtime, row: Unprepared, prepared: Prepared) -> Quiet | None:
     whom = replace(recipient(prepared), urgent=row.priority > URGENT_ABOVE)
-    wait = rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
-    if wait and hours.defer(conn, [(row.id, wait)]):
-        return None
-    return prepared.segments
+    return rt.settings.quiet_hours.wait(whom, max(row.now, row.scheduled_for or row.now))
 
 
 def _refuse(rt: Runtime, row: Unprepared, reason: str) -> None:

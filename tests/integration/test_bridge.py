@@ -176,11 +176,41 @@ def test_an_entry_that_python_cannot_read_holds_nobody_up(
     assert 1 == db.execute("select count(*) from pgmq.q_sms_dlq").fetchall()[0][0]
 
 
-def test_a_row_that_a_rule_of_the_owners_refuses_holds_nobody_up(rt: Runtime, db: Database) -> None:
+@pytest.mark.parametrize(
+    "bad", [{0}, {6}, {0, 3, 6}, set(range(7))], ids=["first", "last", "three", "all"]
+)
+def test_a_row_that_a_rule_of_the_owners_refuses_holds_nobody_up(
+    rt: Runtime, db: Database, bad: set[int]
+) -> None:
     db.execute("alter table message_jobs add check (message_content <> 'no' or segments is null)")
-    bad, good = insert(db, message_content="no"), insert(db)
-    assert [good] == [hint.job_id for hint in take(rt)]
-    assert "failed" == row(db, bad).status
+    ids = [insert(db, message_content="no" if n in bad else f"number {n}") for n in range(7)]
+    assert [id for n, id in enumerate(ids) if n not in bad] == [hint.job_id for hint in take(rt)]
+    assert bad == {n for n, id in enumerate(ids) if row(db, id).status == "failed"}
+
+
+def test_bare_rows_are_prepared_together(rt: Runtime, db: Database) -> None:
+    """One by one they took a bridge a millisecond each."""
+    for n in range(50):
+        insert(db, message_content=f"number {n}")
+    assert 50 == len(take(rt))
+    assert [(1,)] == db.execute("select count(distinct xmin::text) from message_jobs").fetchall()
+
+
+def test_what_is_prepared_together_keeps_apart(rt: Runtime, db: Database) -> None:
+    """What means something to arrays as well."""
+    given = {
+        "+15555550100": ('say "{no}", \\ or NULL', [], 1),
+        "+15555550101": ("NULL", ["https://a.example/1,2.png"], 1),
+        "+15555550102": ("x" * 200, ['https://a.example/{"}', "https://b.example"], 1),
+        "+15555550103": ("x" * 200, [], 2),
+    }
+    for phone, (body, media, _) in given.items():
+        insert(db, recipient_phone=phone, message_content=body, media_urls=media)
+    assert 4 == len(take(rt))
+    stored = db.execute(
+        "select recipient_phone, message_content, media_urls, segments from message_jobs"
+    ).fetchall()
+    assert given == {phone: tuple(found) for phone, *found in stored}
 
 
 def test_a_lane_goes_on_while_somebody_keeps_its_turn(rt: Runtime, db: Database) -> None:

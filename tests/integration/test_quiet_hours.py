@@ -111,6 +111,15 @@ def test_a_bare_row_waits_before_it_is_claimed(
     assert [] == twilio.ledger.outbound
 
 
+def test_bare_rows_that_wait_hold_up_none_of_those_prepared_with_them(
+    rt: Runtime, db: Database
+) -> None:
+    zones = [zone_at(db, hour) for hour in (3, 12, 3, 12)]
+    ids = [insert(db, recipient_phone=GERMAN, category="marketing", time_zone=z) for z in zones]
+    assert ids[1::2] == [hint.job_id for hint in take(rt)]
+    assert ["scheduled", "pending"] * 2 == [row(db, id).status for id in ids]
+
+
 def test_the_category_of_the_template_counts(
     messaging: Messaging, rt: Runtime, db: Database
 ) -> None:

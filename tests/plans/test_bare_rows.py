@@ -26,7 +26,7 @@ LIFETIMES = {lane: timedelta(hours=1) for lane in Lane}
 def prepare(db: Postgres, id: JobId) -> None:
     assert [id] == [row.id for row in bare.unprepared(db, [id])]
     prepared = draft.prepare(Draft(to="+15555550100", body="bare"), None, None)
-    assert id == bare.prepare(db, id, prepared, LIFETIMES)
+    assert {id} == bare.prepare(db, {id: prepared}, LIFETIMES)
 
 
 def refuse(db: Postgres, id: JobId) -> None:

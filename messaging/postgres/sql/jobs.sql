@@ -146,27 +146,18 @@ order by due_at
 limit %(most)s
 
 -- name: prepare
--- Writes what preparation found. A job that has been prepared meanwhile is left as it is.
-update public.message_jobs
-set
-  recipient_phone = %(recipient_phone)s,
-  message_content = %(message_content)s,
-  media_urls = %(media_urls)s,
-  segments = %(segments)s,
-  expires_at = coalesce(
-    expires_at,
-    greatest(created_at, scheduled_for)
-    + case messaging.queue_of(priority)
-      when 'sms_priority_queue' then %(urgent_lifetime)s::interval
-      else %(normal_lifetime)s::interval
-    end
-  ),
-  prepared_at = clock_timestamp()
-where
-  id = %(id)s
-  and prepared_at is null
-  and status || '' in ('pending', 'scheduled')
-returning id
+-- Writes what preparation found. Jobs that have been prepared meanwhile are left as they are.
+select id
+from
+  messaging.prepare(
+    %(ids)s,
+    %(phones)s,
+    %(contents)s,
+    %(media)s,
+    %(segments)s,
+    %(urgent_lifetime)s,
+    %(normal_lifetime)s
+  ) as id
 
 -- name: first_texts
 -- Those of these jobs that go to a number that has had no opt-out line, before their first try.
