@@ -141,12 +141,16 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # celery has no annotatio
         """
         if not self.task_consumer.is_normal(message):
             return
-        acknowledge: Callable[..., None] = message.ack_log_error
         if message.headers.get("eta"):
-            acknowledge(_log, self.connection_errors)
-            acknowledge = _is_acknowledged
-        else:
-            acknowledge = partial(self._backpressure.acknowledge, self.hub, acknowledge)
+            message.ack_log_error(_log, self.connection_errors)  # type: ignore[no-untyped-call]
+            message.ack_log_error = _is_acknowledged  # type: ignore[method-assign]
+            return
+
+        def acknowledge(*given: Any) -> None:
+            # Its own again: else both hold each other, and the collector comes seldom (`garbage`).
+            del message.ack_log_error
+            self._backpressure.acknowledge(self.hub, message.ack_log_error, *given)
+
         message.ack_log_error = acknowledge  # type: ignore[method-assign]
 
     def _flush_events(self) -> None:

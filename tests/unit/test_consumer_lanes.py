@@ -1,5 +1,7 @@
 """What a worker's consumer acknowledges when, of the normal lane's tasks and of others."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,6 +68,23 @@ def test_a_task_of_the_normal_lane_waits_while_there_is_enough_to_send(
     consumer.hub.pass_time(1)
     assert message.is_acknowledged
     assert consumer.has_room(16)
+
+
+def test_a_message_that_is_acknowledged_does_not_wait_for_the_collector(
+    consumer: SteadyConsumer,
+) -> None:
+    gc.disable()
+    try:
+        message = Message("normal")
+        begin(consumer, message)
+        state.requests.popitem()
+        consumer.hub.pass_time(1)
+        assert message.is_acknowledged
+        there = weakref.ref(message)
+        del message
+        assert there() is None, "in a worker that never rests, they would take 80 kB each"
+    finally:
+        gc.enable()
 
 
 def test_an_urgent_task_never_waits(consumer: SteadyConsumer) -> None:
