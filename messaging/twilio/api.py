@@ -43,14 +43,15 @@ class Api:
     def _create(self) -> FormPost:
         return _head(self._client, self._list_url)
 
-    def create(self, form: Form, progress: Progress, then: Told) -> None:
+    def create(self, form: Form, progress: Progress, then: Told, *, urgent: bool = False) -> None:
         """Create a message: a request as the package makes it, whose head was taken from it once.
-        `then` gets the reply, or why there is none, after this has returned.
+        `then` gets the reply, or why there is none, after this has returned. An urgent one goes
+        before others that have no connection yet.
 
         Not `messages.create_async`: for a refusal that raises an exception which has lost the
         headers, and Retry-After with them; an answer without JSON it cannot tell from a bug.
         """
-        self._http.post(self._create, form, progress, then)
+        self._http.post(self._create, form, progress, then, urgent=urgent)
 
     async def ready(self, count: int) -> None:
         """Have so many connections wait for texts to be sent on."""

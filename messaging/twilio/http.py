@@ -11,6 +11,7 @@ from twilio.http.response import Response
 
 from messaging.twilio.connection import Connection
 from messaging.twilio.dial import Names, Origin, dial
+from messaging.twilio.openings import Openings
 from messaging.twilio.pool import Pool
 from messaging.twilio.reply import Reply
 from messaging.twilio.request import FormPost, address_of, written_request
@@ -53,6 +54,7 @@ class StagedHttpClient(AsyncHttpClient):
         self._turns = asyncio.Semaphore(in_flight)
         self._names = Names()
         self._pools: dict[Origin, Pool] = {}
+        self._openings: dict[Origin, Openings] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def request(  # type: ignore[override]  # as in the package's own class
@@ -85,22 +87,27 @@ class StagedHttpClient(AsyncHttpClient):
         return Response(reply.status, reply.text, reply.headers)
 
     def post(
-        self, repeated: FormPost, form: Mapping[str, object], progress: Progress, then: Told
+        self,
+        repeated: FormPost,
+        form: Mapping[str, object],
+        progress: Progress,
+        then: Told,
+        *,
+        urgent: bool = False,
     ) -> None:
         """The same for a form and a head that was made once. `then` gets the reply, or why there is
-        none, after this has returned; where a connection waits, that takes no task.
+        none, after this has returned; where a connection waits, that takes no task. Where none
+        does, urgent requests get the next one.
 
         The caller sees to it that not too many requests are open. Raises Failed.
         """
-        written = repeated.written(form)
-        connection = self._pool(repeated.origin).take()
-        if connection is None or progress.is_unseen:
-            later = self._post_later(repeated.origin, connection, written, progress, then)
-            task = asyncio.ensure_future(later)
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._tell_of_failure, then))
+        written, origin = repeated.written(form), repeated.origin
+        connection = self._pool(origin).take()
+        if connection is None:
+            go_on = partial(self._post_after_waiting, origin, written, progress, then)
+            self._opening(origin).wait(go_on, urgent=urgent)
         else:
-            connection.exchange(written, timeout=self._read_timeout, progress=progress, then=then)
+            self._post(origin, written, progress, then, connection)
 
     async def ready(self, origin: Origin, count: int) -> None:
         """Open connections until so many wait to be used; those that cannot be opened are not."""
@@ -112,6 +119,35 @@ class StagedHttpClient(AsyncHttpClient):
         for pool in self._pools.values():
             pool.close()
         await asyncio.sleep(0)
+
+    def _post_after_waiting(
+        self,
+        origin: Origin,
+        written: bytes,
+        progress: Progress,
+        then: Told,
+        connection: Connection | None,
+    ) -> None:
+        try:
+            self._post(origin, written, progress, then, connection)
+        except Exception as error:  # noqa: BLE001 - an answer for each
+            then(error)
+
+    def _post(
+        self,
+        origin: Origin,
+        written: bytes,
+        progress: Progress,
+        then: Told,
+        connection: Connection | None,
+    ) -> None:
+        if connection is None or progress.is_unseen:
+            later = self._post_later(origin, connection, written, progress, then)
+            task = asyncio.ensure_future(later)
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._tell_of_failure, then))
+        else:
+            connection.exchange(written, timeout=self._read_timeout, progress=progress, then=then)
 
     async def _post_later(
         self,
@@ -164,6 +200,12 @@ class StagedHttpClient(AsyncHttpClient):
         if pool is None:
             pool = self._pools[origin] = Pool(self._longest_idle)
         return pool
+
+    def _opening(self, origin: Origin) -> Openings:
+        openings = self._openings.get(origin)
+        if openings is None:
+            openings = self._openings[origin] = Openings(self._pool(origin).take)
+        return openings
 
     async def _take_turn(self, progress: Progress) -> None:
         try:

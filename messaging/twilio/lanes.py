@@ -24,6 +24,12 @@ class Book(Protocol):
         """The next one for so many units; None where none begins before `until`."""
 
 
+Send = Callable[[Outgoing, Callable[[Answer], None], bool], None]
+
+_KEPT = 50
+"""One lane of so many takes urgent texts only."""
+
+
 class Lanes:
     """A lane sends one text after the other, as long as any wait.
 
@@ -36,11 +42,13 @@ class Lanes:
     def __init__(
         self,
         most: int,
-        send: Callable[[Outgoing, Callable[[Answer], None]], None],
+        send: Send,
         book: Book | None = None,
     ) -> None:
-        """At most so many lanes. `send` gives what it is given with a text one answer, after it has
-        returned, and raises nothing. Without `book` there is no limit."""
+        """At most so many lanes, of which a few take urgent texts only: at the begin of a burst,
+        all others end only as its first answers come. `send` gets a text, what gets its one answer
+        after it has returned, and whether it is urgent; it raises nothing. Without `book` there is
+        no limit."""
         self._crowd = Crowd(most)
         self._send = send
         self._book = book
@@ -76,14 +84,22 @@ class Lanes:
 
     def _open_lanes(self, texts: int) -> None:
         """One for each of so many texts that wait, as far as may be."""
-        for _ in range(min(texts, self._crowd.allowed - self._open)):
+        for _ in range(texts):
+            if self._open >= self._most:
+                return
             self._open += 1
             self._go_on()
+
+    @property
+    def _most(self) -> int:
+        """How many lanes there may be, for the text that is next to have one."""
+        allowed = self._crowd.allowed
+        return allowed if self._urgent else allowed - allowed // _KEPT
 
     def _go_on(self) -> None:
         """A lane takes the next text that waits, or ends."""
         waiting = self._urgent or self._normal
-        if not waiting or self._open > self._crowd.allowed:
+        if not waiting or self._open > self._most:
             self._close_lane()
             return
         groups, index = waiting.popleft()
@@ -102,7 +118,8 @@ class Lanes:
     def _begin(self, groups: Groups, index: int, text: Outgoing) -> None:
         self._under_way += 1
         began, under_way = time.monotonic(), self._under_way
-        self._send(text, partial(self._go_on_after, groups, index, began, under_way))
+        then = partial(self._go_on_after, groups, index, began, under_way)
+        self._send(text, then, groups.urgent)
 
     def _go_on_after(
         self, groups: Groups, index: int, began: float, under_way: int, answer: Answer

@@ -27,7 +27,7 @@ class Sending:
         self._ear = ear
         self._brake = brake
 
-    def send(self, text: Outgoing, then: Then) -> None:
+    def send(self, text: Outgoing, then: Then, urgent: bool) -> None:
         """Have a text sent; `then` gets its one answer, after this has returned. Raises nothing."""
         progress = Progress(
             write_before=text.write_before, claimed_at=text.claimed_at, brake=self._brake
@@ -35,7 +35,7 @@ class Sending:
         self._ear.expect(progress, text.generations)
         end = partial(self._end, text, progress, then)
         try:
-            self._api.create(self._sender.form(text), progress, end)
+            self._api.create(self._sender.form(text), progress, end, urgent=urgent)
         except Exception as error:  # noqa: BLE001 - an answer for each
             asyncio.get_running_loop().call_soon(end, error)
 

@@ -14,6 +14,8 @@ from twilio.http.response import Response
 
 from messaging.twilio.dial import Names, Origin, dial
 from messaging.twilio.http import StagedHttpClient
+from messaging.twilio.reply import Reply
+from messaging.twilio.request import FormPost
 from messaging.twilio.stages import PROGRESS, Failed, Progress, Stage
 from tests.contract.gateway_server import (
     CERTIFICATE,
@@ -36,6 +38,8 @@ from tests.contract.gateway_server import (
 QUICK = 0.15
 """Seconds: a timeout that a test waits for."""
 PATIENT = 10.0
+MANY = 60
+POST_HEAD = b"POST /x.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
 
 
 def client(
@@ -484,3 +488,53 @@ def test_each_request_on_a_connection_has_a_time_of_its_own(before: float, timeo
         took = asyncio.run(ask())
     assert (1, 2) == (server.connections, len(server.requests))
     assert timeout <= took < PATIENT
+
+
+def test_an_urgent_request_has_its_connection_before_others_of_a_burst() -> None:
+    with serving(hold(created())) as server:
+
+        async def burst() -> list[object]:
+            http_client = client()
+            origin = Origin(encrypted=False, host="localhost", port=server.port)
+            repeated = FormPost(origin=origin, head=POST_HEAD)
+            came: list[object] = []
+            for n in range(MANY):
+                http_client.post(repeated, {"Body": str(n)}, Progress(), came.append)
+            http_client.post(repeated, {"Body": "urgent"}, Progress(), came.append, urgent=True)
+            await until(lambda: len(server.requests) == MANY + 1)
+            server.release()
+            await until(lambda: len(came) == MANY + 1)
+            await http_client.close()
+            return came
+
+        came = asyncio.run(burst())
+    assert all(isinstance(one, Reply) for one in came)
+    bodies = [request.rpartition(b"=")[2] for request in server.requests]
+    assert bodies.index(b"urgent") < MANY / 2
+
+
+def test_a_request_that_is_too_late_for_a_connection_that_became_free_is_answered() -> None:
+    with serving(answer(created())) as server:
+
+        async def late() -> list[object]:
+            http_client = client()
+            await post(http_client, server.url)
+            origin = Origin(encrypted=False, host="localhost", port=server.port)
+            repeated = FormPost(origin=origin, head=POST_HEAD)
+            pool = http_client._pool(origin)
+            busy = pool.take()
+            assert busy is not None
+            came: list[object] = []
+            too_late = Progress(write_before=time.monotonic())
+            http_client.post(repeated, {"Body": "late"}, too_late, came.append)
+            http_client.post(repeated, {"Body": "next"}, Progress(), came.append)
+            pool.put_back(busy)
+            await until(lambda: len(came) == 2)
+            await http_client.close()
+            return came
+
+        failed, reply = asyncio.run(late())
+    assert isinstance(failed, Failed)
+    assert failed.stage is Stage.DEADLINE
+    assert isinstance(reply, Reply)
+    assert (2, 1) == (len(server.requests), server.connections)

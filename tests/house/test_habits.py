@@ -10,6 +10,7 @@ from tests.house.tree import Function, Module, definitions, expect_none, parse, 
 
 OUTER_EDGES = {
     "messaging/company.py Company._lead": "each caller raises it, in its own thread",
+    "messaging/twilio/http.py StagedHttpClient._post_after_waiting": "what fails then is an answer",
     "messaging/twilio/sending.py Sending.send": "whatever fails before the write is an answer",
     "messaging/twilio/sending.py Sending._end": "whatever fails after the write is an answer",
     "messaging/web/collector.py Collector._keep": "the collecting task must not end",

@@ -113,7 +113,7 @@ class Twilio:
     def __post_init__(self) -> None:
         self.lanes = Lanes(50, self.send)
 
-    def send(self, _: Outgoing, then: Callable[[Answer], None]) -> None:
+    def send(self, _: Outgoing, then: Callable[[Answer], None], _urgent: bool) -> None:
         self.busiest.append(self.under_way + 1)
         answer = TAKEN if self.under_way < self.most else CROWDED
         self.under_way += answer is TAKEN

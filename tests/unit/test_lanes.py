@@ -3,10 +3,13 @@
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
+
+import pytest
 
 from messaging.domain.answers import Accepted, Answer, NotSent, Outgoing
 from messaging.domain.job import JobId, Phone, Sid
@@ -249,12 +252,49 @@ def test_lanes_without_texts_end_and_others_are_opened_for_those_that_come_later
     assert ["1", "2", "3", "4", "5", "6"] == sent
 
 
+@pytest.mark.parametrize(("most", "kept"), [(100, 2), (49, 0)])
+def test_some_of_many_lanes_are_kept_for_urgent_texts(most: int, kept: int) -> None:
+    sent: list[str] = []
+    normal = groups(*["normal"] * most)
+    urgent = groups(*["urgent"] * 3, urgent=True)
+
+    async def story() -> None:
+        lanes = Lanes(most, lambda text, _then, _urgent: sent.append(text.body))
+        lanes.add(normal)
+        assert ["normal"] * (most - kept) == sent
+        lanes.add(urgent)
+
+    asyncio.run(story())
+    assert ["urgent"] * kept == sent[most - kept :]
+
+
+def test_a_lane_that_was_kept_takes_no_other_text_when_it_ends() -> None:
+    sent: list[str] = []
+    ends = []
+
+    async def story() -> None:
+        def send(text: Outgoing, then: Callable[[Answer], None], urgent: bool) -> None:
+            assert urgent == (text.body == "urgent")
+            sent.append(text.body)
+            ends.append(then)
+
+        lanes = Lanes(100, send)
+        lanes.add(groups(*["normal"] * 100))
+        lanes.add(groups("urgent", urgent=True))
+        ends.pop()(TAKEN)
+        assert (98, 1) == (sent.count("normal"), sent.count("urgent"))
+        ends.pop()(TAKEN)
+        assert sent.count("normal") == 99
+
+    asyncio.run(story())
+
+
 def test_the_end_comes_once_those_under_way_have_their_answers() -> None:
     texts = groups("1", "2")
     answer = []
 
     async def story() -> None:
-        lanes = Lanes(2, lambda _, then: answer.append(then))
+        lanes = Lanes(2, lambda _text, then, _urgent: answer.append(then))
         lanes.add(texts)
         end = asyncio.ensure_future(lanes.end())
         answer[0](TAKEN)
