@@ -23,20 +23,29 @@ INFRASTRUCTURE = (*AWAY, redis.RedisError, KombuError)
 blame. Celery logs what a task `throws` without a traceback, and not above INFO."""
 
 
-def rounds(rt: Runtime, work: Callable[[Runtime], T], *, every: float, lasting: float) -> list[T]:
+def rounds(
+    rt: Runtime,
+    work: Callable[[Runtime], T],
+    *,
+    every: float,
+    lasting: float,
+    of: Kind | None = None,
+) -> list[T]:
     """What the work returned, each time: now, and each `every` seconds for `lasting` seconds.
 
-    A round that fails for want of infrastructure is noted, and the next one comes all the same.
-    Once this process is to stop there is no further round. With `lasting` 0 there is one round,
-    and what it raises is raised.
+    Rounds `of` a kind are left out while the lookout says that nothing of it is due. A round that
+    fails for want of infrastructure is noted, and the next one comes all the same. Once this
+    process is to stop there is no further round. With `lasting` 0 there is one round, whatever
+    the lookout says, and what it raises is raised.
     """
     until = rt.monotonic() + lasting
     done: list[T] = []
     while True:
         due = rt.monotonic() + every
         try:
-            done.append(work(rt))
-            rt.outages.worked()
+            if not lasting or of is None or rt.lookout.may_be_due(of):
+                done.append(work(rt))
+                rt.outages.worked()
         except INFRASTRUCTURE as error:
             if not lasting:
                 raise
@@ -47,11 +56,6 @@ def rounds(rt: Runtime, work: Callable[[Runtime], T], *, every: float, lasting: 
         rt.wait(timedelta(seconds=again - rt.monotonic()))
         if rt.stopping.is_set():
             return done
-
-
-def where_due(kind: Kind, work: Callable[[Runtime], int]) -> Callable[[Runtime], int]:
-    """The work, which is 0 without a look of its own while the lookout says that nothing is due."""
-    return lambda rt: work(rt) if rt.lookout.may_be_due(kind) else 0
 
 
 def part(error: BaseException) -> Part:

@@ -28,7 +28,7 @@ from messaging.errors import DatabaseRefused
 from messaging.line import Line, Packed, unpacked
 from messaging.postgres.connect import AWAY
 from messaging.retention import Deleted
-from messaging.rounds import INFRASTRUCTURE, part, rounds, where_due
+from messaging.rounds import INFRASTRUCTURE, part, rounds
 from messaging.upkeep import Swept
 
 P = ParamSpec("P")
@@ -113,8 +113,8 @@ def sweep(every: float = 5, lasting: float = 0) -> str:
 @discreet
 def reconcile(every: float = 2, lasting: float = 0) -> str:
     """Asks Twilio about jobs in doubt."""
-    work = where_due("doubts", reconciliation.reconcile)
-    done = rounds(runtime.current(), work, every=every, lasting=lasting)
+    rt = runtime.current()
+    done = rounds(rt, reconciliation.reconcile, every=every, lasting=lasting, of="doubts")
     return f"{sum(done)} reconciled"
 
 
@@ -129,8 +129,8 @@ def hand_over() -> str:
 @discreet
 def take_back(every: float = 2, lasting: float = 0) -> str:
     """Takes texts back that were canceled or rescheduled."""
-    work = where_due("recalls", handover.take_back)
-    done = rounds(runtime.current(), work, every=every, lasting=lasting)
+    rt = runtime.current()
+    done = rounds(rt, handover.take_back, every=every, lasting=lasting, of="recalls")
     return f"{sum(done)} taken back"
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from messaging import runtime
 from messaging.postgres.jobs import Due
-from messaging.rounds import rounds, where_due
+from messaging.rounds import rounds
 from messaging.runtime import Runtime
 from messaging.settings import load
 
@@ -97,13 +97,19 @@ def test_what_is_no_outage_ends_the_run(rt: Story) -> None:
         rounds(rt, refused, every=1, lasting=5)
 
 
-def test_work_that_is_not_due_is_not_done(rt: Story) -> None:
-    done = where_due("doubts", lambda _: 1)
-    assert 1 == done(rt), "nobody has looked yet"
-    rt.lookout.note(Due(promotion=True, doubts=False, recalls=True))
-    assert 0 == done(rt)
-    rt.lookout.note(Due(promotion=False, doubts=True, recalls=False))
-    assert 1 == done(rt)
+def test_rounds_are_left_out_while_nothing_of_their_kind_is_due(rt: Story) -> None:
+    def look(rt: Runtime) -> float:
+        rt.lookout.note(Due(promotion=True, doubts=rt.monotonic() == 100.0, recalls=True))
+        return rt.monotonic()
+
+    assert [100.0, 101.0] == rounds(rt, look, every=1, lasting=5, of="doubts")
+    assert [104.0, 105.0] == rounds(rt, work(), every=1, lasting=2, of="recalls")
+
+
+def test_a_single_round_comes_whatever_the_lookout_says(rt: Story) -> None:
+    rt.lookout.note(Due(promotion=False, doubts=False, recalls=False))
+    assert [] == rounds(rt, work(), every=1, lasting=2, of="recalls")
+    assert [101.0] == rounds(rt, work(), every=1, lasting=0, of="recalls")
 
 
 def test_a_process_that_is_to_stop_begins_no_further_round(rt: Story) -> None:
