@@ -77,7 +77,7 @@ def test_one_look_tells_what_of_the_upkeep_has_something_to_do(
     assert found == jobs.due_now(db, timedelta(0))
 
 
-def test_doubts_and_recalls_are_not_looked_for_where_the_look_before_promotion_found_none(
+def test_runs_do_not_look_for_doubts_and_recalls_where_the_look_before_promotion_found_none(
     rt: Runtime, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "current", lambda: rt)
@@ -86,7 +86,7 @@ def test_doubts_and_recalls_are_not_looked_for_where_the_look_before_promotion_f
 
     def round() -> list[str]:
         tasks.promote()
-        told = {"doubts": tasks.reconcile(), "recalls": tasks.take_back()}
+        told = {"doubts": tasks.reconcile(lasting=1), "recalls": tasks.take_back(lasting=1)}
         return [kind for kind, done in told.items() if done.startswith("7 ")]
 
     assert [] == round()
