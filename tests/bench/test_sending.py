@@ -22,10 +22,12 @@ class Side:
         self.name = name
         self.is_slow = is_slow
         self.handed: list[int] = []
+        self.turns: list[str] = []
 
     @contextmanager
     def handing_over(self, count: int) -> Iterator[None]:
         self.handed.append(count)
+        self.turns.append(self.name)
         yield
 
     def hand_over_one(self, _body: str) -> float:
@@ -54,6 +56,17 @@ def test_slow_sides_get_a_third_of_the_texts(site: Site) -> None:
     slow = Side("slow", is_slow=True)
     sending.measure(site, ours, [quick, slow], BenchOptions(messages=300, runs=2), print)
     assert ([300, 300], [300, 300], [100, 100]) == (ours.handed, quick.handed, slow.handed)
+
+
+def test_every_second_time_the_sides_take_turns_in_the_opposite_order(site: Site) -> None:
+    sides = [Side(name, is_slow=False) for name in ("messaging", "one", "other")]
+    turns = sides[0].turns
+    for side in sides:
+        side.turns = turns
+    ours, *others = sides
+    sending.measure(site, ours, others, BenchOptions(messages=300, runs=3), print)
+    there, back = ["messaging", "one", "other"], ["other", "one", "messaging"]
+    assert [*there, *back, *there] == turns
 
 
 @pytest.mark.parametrize(
